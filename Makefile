@@ -1,0 +1,116 @@
+# Needs Go, git, bash and make; everything else is built from its Go module.
+# `make help` lists what there is.
+
+SHELL := bash
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+MODULE := github.com/bucketcors/bucketcors
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# The race detector needs a C compiler; where there is none, tests run without.
+RACE ?= $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+# Nothing is cached between runs: what the tests talk to is not part of the key.
+GOTEST := go test -count=1 -timeout=20m $(RACE)
+
+TOOLS := bin/tools
+CONTROLLER_GEN := $(TOOLS)/controller-gen
+KUSTOMIZE := $(TOOLS)/kustomize
+GOLANGCI_LINT := $(TOOLS)/golangci-lint
+
+##@ Product
+
+.PHONY: build
+build: ## Build bin/bucketcors
+	go build -trimpath -ldflags "-X $(MODULE)/internal/cli.version=$(VERSION)" -o bin/bucketcors .
+
+.PHONY: demo
+demo: ## See it work on a real API server and a real S3 server (KEEP=1 leaves them running)
+	@go run ./hack/demo
+
+.PHONY: demo-stop
+demo-stop: ## Stop what KEEP=1 left running
+	@go run ./hack/demo stop
+
+##@ Tests
+
+.PHONY: test
+test: ## Everything that CI runs: verify, lint and all tests
+	@echo '==> etcd, kube-apiserver, kubectl and versitygw'
+	@go run ./hack/servers
+	@$(MAKE) verify
+	@$(MAKE) lint
+	@echo '==> go test ./...'
+	@$(GOTEST) ./...
+
+.PHONY: test-unit
+test-unit: ## go vet, and the tests of internal/ (but for what starts servers)
+	go vet ./...
+	$(GOTEST) $$(go list ./internal/... | grep -v '/internal/localenv')
+
+.PHONY: test-integration
+test-integration: ## The tests of packages, on a real API server and a real S3 server
+	$(GOTEST) ./api/... ./controllers/... ./internal/...
+
+.PHONY: test-e2e
+test-e2e: ## The product as a user runs it, on real servers
+	$(GOTEST) -v ./test/e2e/...
+
+.PHONY: bench
+bench: ## The benchmarks of the evaluator
+	go test -run '^$$' -bench . -benchmem ./internal/cors/...
+
+##@ Source
+
+.PHONY: generate
+generate: $(CONTROLLER_GEN) ## Write deep copies, apply configurations, CRDs and RBAC
+	@hack/generate.sh
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## Format Go files and group their imports
+	@$(GOLANGCI_LINT) fmt
+
+.PHONY: tidy
+tidy: ## go mod tidy, in every module of the tree
+	@git ls-files --cached --others --exclude-standard -- go.mod '*/go.mod' | while read -r gomod; do \
+		echo "go mod tidy ($$gomod)"; (cd "$$(dirname "$$gomod")" && go mod tidy) || exit 1; \
+	done
+
+.PHONY: verify
+verify: $(CONTROLLER_GEN) $(KUSTOMIZE) $(GOLANGCI_LINT) ## Check the rules in hack/verify-*.sh: generated files, imports, go.mod, …
+	@hack/verify.sh
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## golangci-lint, with kube-api-linter for the API types
+	@echo '==> golangci-lint'
+	@$(GOLANGCI_LINT) run ./...
+
+.PHONY: clean
+clean: ## Remove what was built here (servers stay in the user's cache)
+	rm -rf bin dist
+
+##@ Other
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' Makefile
+
+# Tools, built again when their module's go.mod or go.sum changes.
+
+$(CONTROLLER_GEN): hack/tools/go.mod hack/tools/go.sum
+	@$(call tool,hack/tools,sigs.k8s.io/controller-tools/cmd/controller-gen)
+
+$(KUSTOMIZE): hack/tools/go.mod hack/tools/go.sum
+	@$(call tool,hack/tools,sigs.k8s.io/kustomize/kustomize/v5)
+
+$(GOLANGCI_LINT): hack/tools/lint/go.mod hack/tools/lint/go.sum
+	@$(call tool,hack/tools/lint,sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter)
+
+# go build leaves an up-to-date binary alone, and make goes by its time: touch it.
+define tool
+	echo 'building $@ (minutes, the first time)'; \
+	GOWORK=off go build -C $(1) -trimpath -o '$(CURDIR)/$@' $(2) && touch '$@'
+endef

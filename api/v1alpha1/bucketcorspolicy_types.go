@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// BucketCORSPolicy keeps the CORS configuration of S3 buckets equal to its
+// rules.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:path=bucketcorspolicies,singular=bucketcorspolicy,shortName=bcp,categories=bucketcors
+// +kubebuilder:printcolumn:name="Buckets",type=string,JSONPath=`.status.bucketSummary`,description="Buckets whose live configuration equals the desired one, of all buckets"
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="Whether everything is as the policy says"
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,description="Why the policy is ready or not"
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Provider",type=string,priority=1,JSONPath=`.spec.providerRef.name`,description="The BucketProvider; empty for the one named default"
+// +kubebuilder:printcolumn:name="Mode",type=string,priority=1,JSONPath=`.spec.mode`,description="Enforce or Observe; empty for Enforce"
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,description="What is true, in words"
+type BucketCORSPolicy struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what the buckets have to look like.
+	// +required
+	Spec BucketCORSPolicySpec `json:"spec"`
+
+	// status is what is true of the buckets, as the operator last saw them.
+	// +optional
+	Status BucketCORSPolicyStatus `json:"status,omitzero"`
+}
+
+// BucketCORSPolicyList is a list of BucketCORSPolicy.
+//
+// +kubebuilder:object:root=true
+type BucketCORSPolicyList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []BucketCORSPolicy `json:"items"`
+}
+
+// BucketCORSPolicySpec is what the buckets have to look like.
+type BucketCORSPolicySpec struct {
+	// providerRef names the BucketProvider through which the buckets are
+	// reached, and which has to grant them to this namespace. Absent: the
+	// BucketProvider named "default".
+	// +optional
+	ProviderRef *ProviderReference `json:"providerRef,omitempty"`
+
+	// buckets are the buckets that get the rules. When several policies name a
+	// bucket, the oldest of them owns it and the others wait for it to go.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=100
+	Buckets []BucketReference `json:"buckets"`
+
+	// rules are the CORS rules, in order: S3 answers a request by the first rule
+	// that matches its origin, its method and every header that it asks for.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=100
+	Rules []CORSRule `json:"rules"`
+
+	// mode is Enforce to put the rules on the buckets and to put them right when
+	// somebody changes them, or Observe to only report differences: nothing is
+	// ever written to a bucket. Absent: Enforce.
+	// +optional
+	Mode PolicyMode `json:"mode,omitempty"`
+
+	// driftCheckInterval is the time between two looks at a bucket, at least
+	// 10s, as in "90s", "5m" or "1h30m". Absent: the operator's
+	// --drift-check-interval.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('10s')",message="must be a duration of at least 10s, such as 90s, 5m or 1h30m"
+	DriftCheckInterval *metav1.Duration `json:"driftCheckInterval,omitempty"`
+
+	// deletionPolicy is what becomes of the configuration of the buckets when
+	// this policy is deleted: Retain leaves it as it is, Delete removes it
+	// where it is still the one that this policy put there. Absent: Retain.
+	// +optional
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+
+	// suspend stops all work on the buckets: they are neither read nor written.
+	// The policy keeps its claim on them. Absent: false.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+}
+
+// PolicyMode is whether differences are mended or only reported.
+//
+// +kubebuilder:validation:Enum=Enforce;Observe
+type PolicyMode string
+
+const (
+	// PolicyModeEnforce mends differences.
+	PolicyModeEnforce PolicyMode = "Enforce"
+	// PolicyModeObserve reports differences and never writes to a bucket.
+	PolicyModeObserve PolicyMode = "Observe"
+)
+
+// DeletionPolicy is what becomes of the configuration of the buckets of a
+// policy that is deleted.
+//
+// +kubebuilder:validation:Enum=Retain;Delete
+type DeletionPolicy string
+
+const (
+	// DeletionPolicyRetain leaves the configuration as it is.
+	DeletionPolicyRetain DeletionPolicy = "Retain"
+	// DeletionPolicyDelete removes the configuration where it is ours.
+	DeletionPolicyDelete DeletionPolicy = "Delete"
+)
+
+// DefaultProviderName is the name of the BucketProvider of a policy that names
+// none.
+const DefaultProviderName = "default"
+
+// ProviderReference names a BucketProvider.
+//
+// +structType=atomic
+type ProviderReference struct {
+	// name is the name of the BucketProvider.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// BucketReference names one bucket.
+type BucketReference struct {
+	// name is the name of the bucket: 3 to 255 letters, digits, dots, hyphens
+	// and underscores. S3 allows new buckets only a part of that; old buckets and
+	// other servers have the rest.
+	// +required
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9._-]+$`
+	Name string `json:"name"`
+
+	// region is the region of the bucket. Absent: the provider's.
+	// +optional
+	Region Region `json:"region,omitempty"`
+
+	// expectedBucketOwner is the id of the AWS account that has to own the
+	// bucket: with any other owner S3 refuses to read or change it, which guards
+	// against a name that changed hands. Absent: not checked.
+	// +optional
+	// +kubebuilder:validation:MaxLength=12
+	// +kubebuilder:validation:Pattern=`^[0-9]{12}$`
+	ExpectedBucketOwner string `json:"expectedBucketOwner,omitempty"`
+}
+
+// Region is the name of a region of an S3 service.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$`
+type Region string
+
+// CORSRule is one CORS rule. What S3 accepts and a browser can never use, such
+// as an origin with a trailing slash, is accepted here too.
+type CORSRule struct {
+	// id names the rule in reports, in at most 255 characters. Absent: the rule
+	// is known by its place in the list.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	ID string `json:"id,omitempty"`
+
+	// allowedOrigins are the origins that may use the bucket, as a browser sends
+	// them: scheme, host and, unless it is the scheme's own, port; no path, no
+	// trailing slash. One "*" in each stands for any characters, dots and slashes
+	// among them.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=2200
+	AllowedOrigins []CORSOrigin `json:"allowedOrigins"`
+
+	// allowedMethods are the HTTP methods that those origins may use. OPTIONS is
+	// not one of them: S3 answers preflights by itself. GET does not imply HEAD.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=100
+	AllowedMethods []CORSMethod `json:"allowedMethods"`
+
+	// allowedHeaders are the request headers that a preflight may ask for, in any
+	// case. One "*" in each stands for any characters. Absent: a preflight that
+	// asks for any header is refused, as nearly every upload's does.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=2200
+	AllowedHeaders []CORSHeader `json:"allowedHeaders,omitempty"`
+
+	// exposeHeaders are the response headers that a script may read beside those
+	// that it always may, such as ETag for multipart uploads. S3 knows no "*"
+	// here. Absent: none.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=2200
+	ExposeHeaders []CORSHeader `json:"exposeHeaders,omitempty"`
+
+	// maxAgeSeconds is how long a browser may keep the answer to a preflight.
+	// Absent: S3 says nothing and browsers keep it for 5 seconds; that is not the
+	// same as 0.
+	// +optional
+	MaxAgeSeconds *int32 `json:"maxAgeSeconds,omitempty"`
+}
+
+// CORSOrigin is an origin, or a pattern of origins with one "*". An origin
+// longer than a request header can be would never match.
+//
+// +kubebuilder:validation:MaxLength=8192
+type CORSOrigin string
+
+// CORSMethod is a method that S3 accepts in a CORS rule.
+//
+// +kubebuilder:validation:Enum=GET;PUT;POST;DELETE;HEAD
+type CORSMethod string
+
+// CORSHeader is the name of a header, or a pattern of names with one "*". A
+// name longer than a request header can be would never match.
+//
+// +kubebuilder:validation:MaxLength=8192
+type CORSHeader string
+
+// BucketCORSPolicyStatus is what is true of the buckets of a policy.
+type BucketCORSPolicyStatus struct {
+	// observedGeneration is the generation of the spec that this status is about.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions say what is true: Ready sums up Accepted and Synced. Reconciling
+	// and Stalled are there only while they are True.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=10
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// bucketSummary is how many buckets are synced, of how many, as in "97/100".
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	BucketSummary string `json:"bucketSummary,omitempty"`
+
+	// buckets say what is true of each bucket; those that need attention first.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	Buckets []BucketStatus `json:"buckets,omitempty"`
+}
+
+// BucketState is what a bucket is like in one word.
+//
+// +kubebuilder:validation:Enum=Synced;Drifted;Pending;Conflicted;Denied;Failed
+type BucketState string
+
+const (
+	// BucketSynced has exactly the desired configuration.
+	BucketSynced BucketState = "Synced"
+	// BucketDrifted differs from the policy, which only observes.
+	BucketDrifted BucketState = "Drifted"
+	// BucketPending has not been dealt with, or is about to be tried again.
+	BucketPending BucketState = "Pending"
+	// BucketConflicted belongs to another, older policy.
+	BucketConflicted BucketState = "Conflicted"
+	// BucketDenied is out of bounds: by the provider, or by S3's own permissions.
+	BucketDenied BucketState = "Denied"
+	// BucketFailed cannot be dealt with until somebody mends what the reason names.
+	BucketFailed BucketState = "Failed"
+)
+
+// BucketStatus is what is true of one bucket.
+type BucketStatus struct {
+	// name is the name of the bucket.
+	// +required
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name"`
+
+	// state is what the bucket is like in one word. After a failure that passes
+	// by itself it is the last state that was seen; reason and message say so.
+	// +optional
+	State BucketState `json:"state,omitempty"`
+
+	// reason is why, one of the reasons of the condition Synced.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+
+	// message is why, in words.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+
+	// configurationHash stands for the configuration that was last seen on the
+	// bucket while it was as desired.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ConfigurationHash string `json:"configurationHash,omitempty"`
+
+	// lastAppliedTime is when this policy last wrote to the bucket. Absent: it
+	// never had to.
+	// +optional
+	LastAppliedTime *metav1.Time `json:"lastAppliedTime,omitempty"`
+
+	// lastDrift is the last change that somebody else made to the bucket.
+	// +optional
+	LastDrift *Drift `json:"lastDrift,omitempty"`
+}
+
+// Drift is a change that somebody else made to a bucket.
+type Drift struct {
+	// detectedTime is when the operator saw it.
+	// +optional
+	DetectedTime *metav1.Time `json:"detectedTime,omitempty"`
+
+	// corrected is whether the operator has undone it.
+	// +optional
+	Corrected bool `json:"corrected,omitempty"`
+
+	// changes are the differences of what was found to what was desired: "+" is
+	// what somebody added, "-" what somebody removed.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:items:MaxLength=512
+	Changes []string `json:"changes,omitempty"`
+}

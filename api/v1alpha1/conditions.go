@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// The condition types of a BucketCORSPolicy. All of them have positive
+// polarity. Ready, Accepted and Synced are always there; Reconciling and
+// Stalled, which kstatus reads, are there only while they are True.
+const (
+	// ConditionReady is whether everything is as the policy says: True when
+	// Accepted and Synced are, otherwise a copy of the first that is not.
+	//
+	// Reason for True: Ready.
+	ConditionReady = "Ready"
+
+	// ConditionAccepted is whether the operator can work with the spec: its rules
+	// are such as S3 accepts, its provider exists and grants its buckets.
+	//
+	// Reason for True: Accepted.
+	// Reasons for False: InvalidRules, ProviderNotFound, NotPermitted.
+	ConditionAccepted = "Accepted"
+
+	// ConditionSynced is whether the live configuration of every bucket equals
+	// the desired one.
+	//
+	// Reason for True: Synced.
+	// Reasons for False: Drifted, Conflicted, and whatever kept the operator from
+	// reading or writing a bucket: BucketNotFound, AccessDenied,
+	// CredentialsInvalid, SecretNotFound, SecretInvalid, ProviderInvalid,
+	// WrongRegion, Unsupported, RejectedByServer, Throttled, Unreachable, Timeout,
+	// ServerError.
+	// Reasons for Unknown: NotAccepted, Suspended, and Throttled, Unreachable,
+	// Timeout and ServerError for a bucket that was synced when it was last seen.
+	ConditionSynced = "Synced"
+
+	// ConditionReconciling is there while the operator will try again by itself.
+	ConditionReconciling = "Reconciling"
+
+	// ConditionStalled is there while only a change of the spec can help.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of the condition Ready.
+const (
+	// ReasonReady is used with Ready=True.
+	ReasonReady = "Ready"
+)
+
+// Reasons of the condition Accepted.
+const (
+	// ReasonAccepted is used with Accepted=True.
+	ReasonAccepted = "Accepted"
+	// ReasonInvalidRules is used when S3 would refuse the rules. The message names
+	// each rule, field and remedy. Nothing is written; what was applied before
+	// stays in force.
+	ReasonInvalidRules = "InvalidRules"
+	// ReasonProviderNotFound is used when the BucketProvider does not exist.
+	ReasonProviderNotFound = "ProviderNotFound"
+	// ReasonNotPermitted is used when the BucketProvider does not grant a bucket
+	// to the namespace of the policy.
+	ReasonNotPermitted = "NotPermitted"
+)
+
+// Reasons of the condition Synced, and of buckets.
+const (
+	// ReasonSynced is used with Synced=True.
+	ReasonSynced = "Synced"
+	// ReasonDrifted is used when a bucket differs and the policy only observes.
+	ReasonDrifted = "Drifted"
+	// ReasonConflicted is used when an older policy owns a bucket.
+	ReasonConflicted = "Conflicted"
+	// ReasonNotAccepted is used when nothing was done because the policy is not
+	// accepted.
+	ReasonNotAccepted = "NotAccepted"
+	// ReasonSuspended is used when nothing was done because the policy is
+	// suspended.
+	ReasonSuspended = "Suspended"
+	// ReasonSecretNotFound is used when the Secret of the provider's credentials
+	// does not exist in the operator's namespace.
+	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonSecretInvalid is used when that Secret lacks a key.
+	ReasonSecretInvalid = "SecretInvalid"
+
+	// ReasonBucketNotFound is used when the bucket does not exist.
+	ReasonBucketNotFound = "BucketNotFound"
+	// ReasonAccessDenied is used when S3 refuses the credentials the action, or
+	// when the bucket belongs to another account than expected.
+	ReasonAccessDenied = "AccessDenied"
+	// ReasonCredentialsInvalid is used when S3 does not know the credentials, or
+	// they are wrong or have expired.
+	ReasonCredentialsInvalid = "CredentialsInvalid"
+	// ReasonProviderInvalid is used when the provider cannot be used as it is
+	// written.
+	ReasonProviderInvalid = "ProviderInvalid"
+	// ReasonWrongRegion is used when the bucket is in another region.
+	ReasonWrongRegion = "WrongRegion"
+	// ReasonUnsupported is used when the server has no CORS configurations.
+	ReasonUnsupported = "Unsupported"
+	// ReasonRejectedByServer is used when the server refuses rules that S3 would
+	// accept.
+	ReasonRejectedByServer = "RejectedByServer"
+	// ReasonThrottled is used when the server, or the provider's own limit, asks
+	// for patience.
+	ReasonThrottled = "Throttled"
+	// ReasonUnreachable is used when there is no connection.
+	ReasonUnreachable = "Unreachable"
+	// ReasonTimeout is used when no answer comes in time.
+	ReasonTimeout = "Timeout"
+	// ReasonServerError is used when the server fails.
+	ReasonServerError = "ServerError"
+)
+
+// Reasons of events that no condition carries.
+const (
+	// ReasonApplied is used when a configuration was written to a bucket.
+	ReasonApplied = "Applied"
+	// ReasonDriftCorrected is used when a foreign change to a bucket was undone.
+	ReasonDriftCorrected = "DriftCorrected"
+	// ReasonRemoved is used when the configuration of a bucket was removed with
+	// its policy.
+	ReasonRemoved = "Removed"
+	// ReasonKept is used when the configuration of a bucket was left as it is,
+	// although its policy asked for its removal.
+	ReasonKept = "Kept"
+)
+
+// FinalizerName is on policies whose deletionPolicy asks for something to be
+// done to the buckets. A policy with Retain has no finalizer: nothing keeps it
+// from going away.
+const FinalizerName = "s3.bucketcors.dev/finalizer"

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
+	s3v1alpha1ac "github.com/bucketcors/bucketcors/api/v1alpha1/applyconfiguration/api/v1alpha1"
+)
+
+// FieldOwner is the owner of the fields that the operator writes.
+const FieldOwner = "bucketcors"
+
+// reconcileTimeout bounds one pass over a policy.
+const reconcileTimeout = 2 * time.Minute
+
+// PolicyReconciler keeps the buckets of every BucketCORSPolicy as it says. All
+// exported fields are required.
+type PolicyReconciler struct {
+	// Client reads policies and providers from a cache and Secrets from the API
+	// server.
+	Client   client.Client
+	Buckets  Buckets
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+	// Namespace is the operator's: the Secrets of providers are there.
+	Namespace string
+	// DriftCheckInterval is the time between two looks at a bucket of a policy
+	// that names none.
+	DriftCheckInterval time.Duration
+	// Concurrency is how many policies are worked on at a time.
+	Concurrency int
+
+	writes writeLog
+}
+
+// The operator reads policies and providers, and marks policies that clean up
+// with a finalizer: there is no narrower verb for that than patch.
+// +kubebuilder:rbac:groups=s3.bucketcors.dev,resources=bucketcorspolicies,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=s3.bucketcors.dev,resources=bucketproviders,verbs=get;list;watch
+//
+// Server-side apply of the status is a patch of it.
+// +kubebuilder:rbac:groups=s3.bucketcors.dev,resources=bucketcorspolicies/status,verbs=patch
+//
+// Events are written in the namespaces of the policies.
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+//
+// Secrets are read one by one, by name, only in the operator's namespace: not
+// listed, not watched.
+// +kubebuilder:rbac:groups="",namespace=bucketcors-system,resources=secrets,verbs=get
+//
+// Leader election takes a lease, and says so in an event of the core group.
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=bucketcors-system,resources=leases,verbs=get;create;update
+// +kubebuilder:rbac:groups="",namespace=bucketcors-system,resources=events,verbs=create;patch
+
+// Reconcile makes one pass over a policy.
+func (r *PolicyReconciler) Reconcile(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
+	// A signal to stop must not come between a write to a bucket and the status
+	// that tells of it: the pass is finished, and the manager waits for it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reconcileTimeout)
+	defer cancel()
+
+	if !policy.DeletionTimestamp.IsZero() {
+		return r.finalize(ctx, policy)
+	}
+	if err := r.ensureFinalizer(ctx, policy, cleansUp(policy)); err != nil {
+		return r.retryWhenStale(err)
+	}
+	o, err := r.sync(ctx, policy)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if err := r.publish(ctx, policy, o); err != nil {
+		return r.retryWhenStale(err)
+	}
+	return o.result(r.interval(policy), r.now())
+}
+
+// publish writes the status when it changed and then, when it is stored, tells
+// events what became different.
+func (r *PolicyReconciler) publish(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, o outcome) error {
+	status := statusFor(policy, o, r.now())
+	if equality.Semantic.DeepEqual(policy.Status, status) {
+		return nil
+	}
+	apply, err := statusApplyConfiguration(policy, status)
+	if err != nil {
+		return err
+	}
+	if err := r.Client.Status().Apply(ctx, apply, client.FieldOwner(FieldOwner), client.ForceOwnership); err != nil {
+		return fmt.Errorf("apply the status: %w", err)
+	}
+	for _, e := range eventsFor(policy.Status, status) {
+		r.Recorder.Eventf(policy, nil, e.kind, e.reason, e.action, "%s", e.note)
+	}
+	return nil
+}
+
+// statusApplyConfiguration is the whole status, to be applied only to the
+// version of the policy that it was computed from: a field that is left out is
+// lost, so nothing may have come between.
+func statusApplyConfiguration(policy *s3v1alpha1.BucketCORSPolicy, status s3v1alpha1.BucketCORSPolicyStatus) (*s3v1alpha1ac.BucketCORSPolicyApplyConfiguration, error) {
+	encoded, err := json.Marshal(status)
+	if err != nil {
+		return nil, fmt.Errorf("encode the status: %w", err)
+	}
+	var fields s3v1alpha1ac.BucketCORSPolicyStatusApplyConfiguration
+	if err := json.Unmarshal(encoded, &fields); err != nil {
+		return nil, fmt.Errorf("decode the status: %w", err)
+	}
+	return s3v1alpha1ac.BucketCORSPolicy(policy.Name, policy.Namespace).
+		WithUID(policy.UID).WithResourceVersion(policy.ResourceVersion).WithStatus(&fields), nil
+}
+
+// staleInterval is how soon a pass is made again that was based on an old
+// version of the policy; the newer one is on its way to the cache.
+const staleInterval = time.Second
+
+// retryWhenStale takes the alarm out of an error that only says that the policy
+// has changed meanwhile, or is gone.
+func (r *PolicyReconciler) retryWhenStale(err error) (ctrl.Result, error) {
+	if isStale(err) {
+		return ctrl.Result{RequeueAfter: staleInterval}, nil
+	}
+	return ctrl.Result{}, err
+}
+
+// interval is the time between two looks at the buckets of a policy.
+func (r *PolicyReconciler) interval(policy *s3v1alpha1.BucketCORSPolicy) time.Duration {
+	if policy.Spec.DriftCheckInterval == nil {
+		return r.DriftCheckInterval
+	}
+	return policy.Spec.DriftCheckInterval.Duration
+}
+
+// now is the time in the precision that the API stores.
+func (r *PolicyReconciler) now() time.Time {
+	return r.Clock.Now().Truncate(time.Second)
+}

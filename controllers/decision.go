@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"time"
+
+	"github.com/bucketcors/bucketcors/internal/cors"
+)
+
+// settleTime is how long after a write S3 may answer a read with what was there
+// before it. S3 gives no figure; it says that bucket configurations are
+// eventually consistent, and a minute is what other tools came to wait.
+const settleTime = time.Minute
+
+// view is everything that decides what has to be done to a bucket.
+type view struct {
+	desired cors.Configuration
+	live    cors.Configuration
+	// appliedHash is the hash of the configuration that was last seen in place
+	// for this policy; empty when none was.
+	appliedHash string
+	// write is what this policy last wrote to the bucket; nil when it never did.
+	write   *write
+	observe bool
+	now     time.Time
+}
+
+// write is a configuration that a policy wrote to a bucket.
+type write struct {
+	time time.Time
+	// hash is of what was written.
+	hash string
+	// replacedHash is of what was there before; empty when it is not known,
+	// because the operator started after the write.
+	replacedHash string
+}
+
+// action is what has to be done to a bucket.
+type action int
+
+const (
+	// keep: the bucket is as desired.
+	keep action = iota
+	// settle: the bucket answers with what was there before our write, or may do
+	// so: too early to say that it is not as desired.
+	settle
+	// tell: the bucket is not as desired, and the policy only observes.
+	tell
+	// put: the bucket is not as desired because the policy is new or has changed.
+	put
+	// mend: the bucket was as desired and somebody changed it.
+	mend
+)
+
+func (v view) decide() action {
+	switch {
+	case cors.Equal(v.desired, v.live):
+		return keep
+	case v.observe:
+		return tell
+	case v.settling():
+		return settle
+	case v.appliedHash == cors.Hash(v.desired):
+		return mend
+	default:
+		return put
+	}
+}
+
+// settling is whether the live configuration can be an old answer. A third one,
+// neither ours nor the one before, cannot: that is a foreign change, however
+// soon after our write.
+func (v view) settling() bool {
+	if v.write == nil || v.now.Sub(v.write.time) >= settleTime || v.write.hash != cors.Hash(v.desired) {
+		return false
+	}
+	return v.write.replacedHash == "" || v.write.replacedHash == cors.Hash(v.live)
+}

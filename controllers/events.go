@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
+)
+
+// maxNoteLength is the bound of events.k8s.io.
+const maxNoteLength = 1024
+
+// The actions of events: what the operator was doing.
+const (
+	actionReconcile = "Reconcile"
+	actionApply     = "Apply"
+	actionObserve   = "Observe"
+	actionCleanUp   = "CleanUp"
+)
+
+// event is one event to be recorded.
+type event struct {
+	kind, reason, action, note string
+}
+
+// eventsFor are the events of the step from one status to the next: one for
+// each write, each foreign change and each turn of Ready, and none for what
+// stays as it is.
+func eventsFor(before, after s3v1alpha1.BucketCORSPolicyStatus) []event {
+	previous := map[string]s3v1alpha1.BucketStatus{}
+	for _, b := range before.Buckets {
+		previous[b.Name] = b
+	}
+	var events []event
+	add := func(kind, reason, action, note string) {
+		events = append(events, event{kind, reason, action, truncate(note, maxNoteLength)})
+	}
+	for _, b := range after.Buckets {
+		was := previous[b.Name]
+		drifted := b.LastDrift != nil && !sameDrift(was.LastDrift, b.LastDrift)
+		switch {
+		case drifted && b.LastDrift.Corrected:
+			add(corev1.EventTypeWarning, s3v1alpha1.ReasonDriftCorrected, actionApply, fmt.Sprintf(
+				"somebody changed bucket %q; put right: %s", b.Name, strings.Join(b.LastDrift.Changes, "; ")))
+		case drifted:
+			add(corev1.EventTypeWarning, s3v1alpha1.ReasonDrifted, actionObserve, fmt.Sprintf(
+				"bucket %q is not as the policy says: %s", b.Name, strings.Join(b.LastDrift.Changes, "; ")))
+		case b.LastAppliedTime != nil && !b.LastAppliedTime.Equal(was.LastAppliedTime):
+			add(corev1.EventTypeNormal, s3v1alpha1.ReasonApplied, actionApply, fmt.Sprintf(
+				"wrote the rules to bucket %q", b.Name))
+		}
+	}
+	was := meta.FindStatusCondition(before.Conditions, s3v1alpha1.ConditionReady)
+	is := meta.FindStatusCondition(after.Conditions, s3v1alpha1.ConditionReady)
+	if is != nil && (was == nil || was.Status != is.Status || was.Reason != is.Reason) {
+		kind := corev1.EventTypeWarning
+		if is.Status == metav1.ConditionTrue || is.Reason == s3v1alpha1.ReasonSuspended {
+			kind = corev1.EventTypeNormal
+		}
+		add(kind, is.Reason, actionReconcile, is.Message)
+	}
+	return events
+}
+
+func sameDrift(a, b *s3v1alpha1.Drift) bool {
+	return a != nil && a.DetectedTime.Equal(b.DetectedTime) && a.Corrected == b.Corrected
+}
+
+// reportCleanUp tells what became of the buckets of a policy that goes away.
+func (r *PolicyReconciler) reportCleanUp(policy *s3v1alpha1.BucketCORSPolicy, o outcome) {
+	for _, b := range o.buckets {
+		e := event{corev1.EventTypeNormal, s3v1alpha1.ReasonRemoved, actionCleanUp, fmt.Sprintf("removed the configuration of bucket %q", b.name)}
+		if why := b.whyKept(); why != "" {
+			e.kind, e.reason = corev1.EventTypeWarning, s3v1alpha1.ReasonKept
+			e.note = fmt.Sprintf("left bucket %q as it is: %s", b.name, why)
+		}
+		r.Recorder.Eventf(policy, nil, e.kind, e.reason, e.action, "%s", e.note)
+	}
+}
+
+// whyKept is why a clean-up left a bucket as it is; empty when it did not.
+func (b bucketOutcome) whyKept() string {
+	switch {
+	case b.denied:
+		return "the provider does not grant it to the namespace of the policy"
+	case b.owner != "":
+		return fmt.Sprintf("it belongs to policy %s", b.owner)
+	case b.failure != nil:
+		return b.failure.Message
+	case b.action != put:
+		return "it has no configuration, or one that this policy did not put there"
+	default:
+		return ""
+	}
+}

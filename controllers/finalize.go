@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
+	"github.com/bucketcors/bucketcors/internal/bucket"
+	"github.com/bucketcors/bucketcors/internal/cors"
+)
+
+// cleansUp is whether there is something to do to the buckets when the policy
+// goes away. A policy that never writes does not write then either.
+func cleansUp(policy *s3v1alpha1.BucketCORSPolicy) bool {
+	return policy.Spec.DeletionPolicy == s3v1alpha1.DeletionPolicyDelete &&
+		policy.Spec.Mode != s3v1alpha1.PolicyModeObserve && !policy.Spec.Suspend
+}
+
+// ensureFinalizer puts the finalizer on policies that clean up, and takes it
+// off the others, so that those can go at any time.
+func (r *PolicyReconciler) ensureFinalizer(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, wanted bool) error {
+	if controllerutil.ContainsFinalizer(policy, s3v1alpha1.FinalizerName) == wanted {
+		return nil
+	}
+	// A merge patch replaces the whole list of finalizers: the lock keeps it from
+	// dropping one that somebody else has just added.
+	patch := client.MergeFromWithOptions(policy.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	if wanted {
+		controllerutil.AddFinalizer(policy, s3v1alpha1.FinalizerName)
+	} else {
+		controllerutil.RemoveFinalizer(policy, s3v1alpha1.FinalizerName)
+	}
+	if err := r.Client.Patch(ctx, policy, patch); err != nil {
+		return fmt.Errorf("patch the finalizers: %w", client.IgnoreNotFound(err))
+	}
+	return nil
+}
+
+// finalize cleans up after a policy that is going away, and lets it go when
+// that is done.
+func (r *PolicyReconciler) finalize(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(policy, s3v1alpha1.FinalizerName) {
+		return ctrl.Result{}, nil
+	}
+	if cleansUp(policy) {
+		o, err := r.cleanUp(ctx, policy)
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		if o.unfinished() {
+			if err := r.publish(ctx, policy, o); err != nil {
+				return r.retryWhenStale(err)
+			}
+			return o.result(r.interval(policy), r.now())
+		}
+		r.reportCleanUp(policy, o)
+	}
+	if err := r.ensureFinalizer(ctx, policy, false); err != nil {
+		return r.retryWhenStale(err)
+	}
+	return ctrl.Result{}, nil
+}
+
+// unfinished is whether something keeps a policy from going away. A bucket that
+// is gone, denied or another policy's does not: there is nothing of ours, or
+// nothing that we may touch.
+func (o outcome) unfinished() bool {
+	if o.acceptance.reason == s3v1alpha1.ReasonProviderNotFound {
+		return true
+	}
+	for _, b := range o.buckets {
+		if b.failure != nil && b.failure.Reason != bucket.BucketNotFound {
+			return true
+		}
+	}
+	return false
+}
+
+// cleanUp removes the configuration of every bucket that still has the one that
+// the policy put there.
+func (r *PolicyReconciler) cleanUp(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (outcome, error) {
+	provider, err := r.provider(ctx, providerName(policy))
+	if err != nil {
+		return outcome{}, err
+	}
+	// Mistakes in rules that were never applied do not keep the policy here.
+	o := outcome{acceptance: accept(policy, provider)}
+	if provider == nil {
+		o.acceptance.verdict = refuse(s3v1alpha1.ReasonProviderNotFound, fmt.Sprintf(
+			"the policy is to remove the configuration of its buckets, but there is no BucketProvider named %q; create it, or set spec.deletionPolicy to Retain to let the policy go", providerName(policy)))
+		return o, nil
+	}
+	o.buckets, err = r.eachBucket(ctx, policy, provider, o.acceptance.desired, r.removeConfiguration)
+	return o, err
+}
+
+// removeConfiguration removes the configuration of a bucket unless somebody has
+// changed it since: what is not ours stays. The action of the outcome is put
+// when it was removed.
+func (r *PolicyReconciler) removeConfiguration(ctx context.Context, task bucketTask) bucketOutcome {
+	o := bucketOutcome{name: task.name}
+	live, err := task.bucket.GetCORS(ctx)
+	if err != nil {
+		o.failure = failureOf(err)
+		return o
+	}
+	applied := task.view(live).appliedHash
+	if len(live.Rules) == 0 || (!cors.Equal(task.desired, live) && cors.Hash(live) != applied) {
+		return o
+	}
+	if err := task.bucket.DeleteCORS(ctx); err != nil {
+		o.failure = failureOf(err)
+		return o
+	}
+	o.action = put
+	logf.FromContext(ctx).Info("removed the CORS configuration", "bucket", task.name)
+	return o
+}
+
+// isStale is whether the API server refused a write because it was made with
+// knowledge of an older version of the object. A newer one is on its way.
+func isStale(err error) bool {
+	return apierrors.IsConflict(err) || apierrors.IsNotFound(err)
+}

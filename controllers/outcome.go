@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
+	"github.com/bucketcors/bucketcors/internal/bucket"
+	"github.com/bucketcors/bucketcors/internal/cors"
+)
+
+// outcome is what one pass over a policy learned and did: facts for the status,
+// the events and the time of the next look.
+type outcome struct {
+	acceptance acceptance
+	// buckets are in the order of the spec; empty when none was looked at.
+	buckets []bucketOutcome
+}
+
+// bucketOutcome is what one pass learned of one bucket and did to it. At most
+// one of owner and failure is set; with neither, action tells.
+type bucketOutcome struct {
+	name string
+	// denied: the provider does not grant the bucket.
+	denied bool
+	// owner is the policy that owns the bucket, as namespace/name, when it is
+	// another.
+	owner   string
+	failure *bucket.Error
+	// action is what had to be done and, without a failure, was done.
+	action action
+	// changes are what somebody else made of the bucket; only with tell and mend.
+	changes []cors.Change
+	// write is the last write to the bucket that is remembered.
+	write *loggedWrite
+}
+
+// waitingInterval is the time between two looks while something is missing in
+// the cluster that is not watched, such as a Secret. Such a look costs one read
+// of the API server and none of S3.
+const waitingInterval = 30 * time.Second
+
+// jitterFactor spreads the looks at buckets, so that the policies of a cluster
+// do not stay in step after a restart.
+const jitterFactor = 0.2
+
+// result is when to look again. interval is the time between two looks in quiet
+// times.
+func (o outcome) result(interval time.Duration, now time.Time) (ctrl.Result, error) {
+	if o.acceptance.reason == s3v1alpha1.ReasonInvalidRules {
+		return ctrl.Result{}, nil
+	}
+	next := interval
+	var transient []error
+	for _, b := range o.buckets {
+		switch {
+		case b.failure == nil:
+			if b.write != nil {
+				if unsettled := settleTime - now.Sub(b.write.time); unsettled > 0 {
+					next = min(next, unsettled)
+				}
+			}
+		case b.failure.Fate == bucket.Transient:
+			transient = append(transient, b.failure)
+		case b.failure.Fate == bucket.Waiting:
+			next = min(next, waitingInterval)
+		}
+	}
+	if len(transient) > 0 {
+		return ctrl.Result{}, fmt.Errorf("%s to be tried again: %w", count(len(transient), "bucket"), errors.Join(transient...))
+	}
+	return ctrl.Result{RequeueAfter: wait.Jitter(next, jitterFactor)}, nil
+}

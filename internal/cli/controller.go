@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap/zapcore"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
+	"github.com/bucketcors/bucketcors/controllers"
+	"github.com/bucketcors/bucketcors/internal/bucket"
+	"github.com/bucketcors/bucketcors/internal/s3"
+)
+
+const (
+	// leaderElectionID is the name of the lease of the replica that works.
+	leaderElectionID = "bucketcors.s3.bucketcors.dev"
+	// minDriftCheckInterval is that of the schema of policies.
+	minDriftCheckInterval = 10 * time.Second
+	// serviceAccountNamespaceFile tells a pod its namespace.
+	serviceAccountNamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+	// gracefulStop is how long a stop waits for work in progress; a pod's
+	// terminationGracePeriodSeconds has to be longer.
+	gracefulStop = 30 * time.Second
+)
+
+// controllerOptions are the flags of the verb controller.
+type controllerOptions struct {
+	concurrency        int
+	driftCheckInterval time.Duration
+	leaderElect        bool
+	metricsAddress     string
+	healthAddress      string
+	namespace          string
+}
+
+func newControllerCommand() *cobra.Command {
+	var options controllerOptions
+	logOptions := zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder}
+	cmd := &cobra.Command{
+		Use:   "controller",
+		Short: "Run the operator",
+		Long: `Run the operator until it is told to stop (SIGTERM, SIGINT): work in progress
+is finished first.
+
+The cluster is the one of the pod, or of --kubeconfig or KUBECONFIG.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := options.complete(); err != nil {
+				return err
+			}
+			logger := zap.New(zap.UseFlagOptions(&logOptions))
+			ctrl.SetLogger(logger)
+			klog.SetLogger(logger)
+			return options.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&options.concurrency, "concurrency", 4, "how many policies are worked on at a time")
+	flags.DurationVar(&options.driftCheckInterval, "drift-check-interval", 5*time.Minute,
+		"time between two looks at a bucket whose policy names none; at least 10s")
+	flags.BoolVar(&options.leaderElect, "leader-elect", false, "work only while holding a lease, so that one of several replicas does")
+	flags.StringVar(&options.metricsAddress, "metrics-bind-address", ":8080", `address of the metrics; "0" for none`)
+	flags.StringVar(&options.healthAddress, "health-probe-bind-address", ":8081", `address of /healthz and /readyz; "0" for none`)
+	flags.StringVar(&options.namespace, "namespace", "",
+		"namespace of the operator, where the Secrets of providers and the lease are (default: POD_NAMESPACE, or the pod's own)")
+
+	inherited := flag.NewFlagSet("", flag.ContinueOnError)
+	config.RegisterFlags(inherited)
+	logOptions.BindFlags(inherited)
+	flags.AddGoFlagSet(inherited)
+	return cmd
+}
+
+// complete fills in what the flags left out, and refuses what cannot work.
+func (o *controllerOptions) complete() error {
+	if o.concurrency < 1 {
+		return fmt.Errorf("--concurrency is %d: it has to be at least 1", o.concurrency)
+	}
+	if o.driftCheckInterval < minDriftCheckInterval {
+		return fmt.Errorf("--drift-check-interval is %s: it has to be at least %s", o.driftCheckInterval, minDriftCheckInterval)
+	}
+	if o.namespace == "" {
+		fromFile, err := os.ReadFile(serviceAccountNamespaceFile)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("read the namespace of the pod: %w", err)
+		}
+		o.namespace = cmp.Or(os.Getenv("POD_NAMESPACE"), strings.TrimSpace(string(fromFile)))
+	}
+	if o.namespace == "" {
+		return errors.New("the namespace of the operator is not known: set --namespace or POD_NAMESPACE")
+	}
+	return nil
+}
+
+func (o *controllerOptions) run(ctx context.Context) error {
+	restConfig, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster: %w", err)
+	}
+	mgr, err := o.newManager(restConfig)
+	if err != nil {
+		return err
+	}
+	reconciler := &controllers.PolicyReconciler{
+		Client:             mgr.GetClient(),
+		Buckets:            bucketOpener{s3.New(s3.Options{Version: buildVersion()})},
+		Recorder:           mgr.GetEventRecorder(controllers.FieldOwner),
+		Clock:              clock.RealClock{},
+		Namespace:          o.namespace,
+		DriftCheckInterval: o.driftCheckInterval,
+		Concurrency:        o.concurrency,
+	}
+	if err := reconciler.SetupWithManager(ctx, mgr); err != nil {
+		return err
+	}
+	ctrl.Log.Info("starting bucketcors", "version", buildVersion(), "namespace", o.namespace)
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("run the operator: %w", err)
+	}
+	return nil
+}
+
+func (o *controllerOptions) newManager(restConfig *rest.Config) (manager.Manager, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, s3v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("register the API types: %w", err)
+		}
+	}
+	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
+		Scheme:                  scheme,
+		Metrics:                 metricsserver.Options{BindAddress: o.metricsAddress},
+		HealthProbeBindAddress:  o.healthAddress,
+		LeaderElection:          o.leaderElect,
+		LeaderElectionID:        leaderElectionID,
+		LeaderElectionNamespace: o.namespace,
+		// The process ends when the manager does, so nothing works on without the
+		// lease, and the next replica need not wait for it to run out.
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       new(gracefulStop),
+		Client: client.Options{
+			FieldOwner: controllers.FieldOwner,
+			// A cache of Secrets would need the right to list and watch them.
+			Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the operator: %w", err)
+	}
+	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
+		return nil, fmt.Errorf("set up the health checks: %w", err)
+	}
+	return mgr, nil
+}
+
+// bucketOpener lets the reconcilers use the S3 clients.
+type bucketOpener struct {
+	clients *s3.Clients
+}
+
+func (o bucketOpener) Open(ctx context.Context, provider bucket.Provider, location bucket.Location) (controllers.Bucket, error) {
+	opened, err := o.clients.Open(ctx, provider, location)
+	if err != nil {
+		return nil, err
+	}
+	return opened, nil
+}

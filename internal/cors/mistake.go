@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cors
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Field names a field of a Rule the way the policy manifest spells it.
+type Field string
+
+// The fields of a Rule.
+const (
+	FieldID             Field = "id"
+	FieldAllowedOrigins Field = "allowedOrigins"
+	FieldAllowedMethods Field = "allowedMethods"
+	FieldAllowedHeaders Field = "allowedHeaders"
+	FieldExposeHeaders  Field = "exposeHeaders"
+	FieldMaxAgeSeconds  Field = "maxAgeSeconds"
+)
+
+// MistakeReason says what is wrong with a Configuration. The set is closed.
+type MistakeReason string
+
+// The reasons for which Compile refuses a Configuration. Each of them would
+// make PutBucketCors fail; what S3 stores but never matches is not among them.
+const (
+	// NoRules: S3 answers a document without a CORSRule with MalformedXML.
+	NoRules MistakeReason = "NoRules"
+	// TooManyRules: there are more than MaxRules.
+	TooManyRules MistakeReason = "TooManyRules"
+	// DocumentTooLarge: the XML document is larger than MaxDocumentBytes.
+	DocumentTooLarge MistakeReason = "DocumentTooLarge"
+	// Missing: a rule has no allowedOrigins or no allowedMethods.
+	Missing MistakeReason = "Missing"
+	// UnsupportedMethod: a method is not GET, PUT, POST, DELETE or HEAD, which
+	// S3 compares with regard to case.
+	UnsupportedMethod MistakeReason = "UnsupportedMethod"
+	// TooManyWildcards: an allowed origin or header has more than one "*".
+	TooManyWildcards MistakeReason = "TooManyWildcards"
+	// WildcardNotSupported: a header to expose has a "*".
+	WildcardNotSupported MistakeReason = "WildcardNotSupported"
+	// InvalidCharacter: a header to expose has a character that is in no header
+	// name. S3 does not check allowedHeaders for this.
+	InvalidCharacter MistakeReason = "InvalidCharacter"
+	// TooLong: an ID has more than MaxIDLength characters.
+	TooLong MistakeReason = "TooLong"
+	// NotXML: a value is not UTF-8, or has a character that XML 1.0 cannot
+	// carry, not even escaped.
+	NotXML MistakeReason = "NotXML"
+)
+
+// Mistake is one reason for which S3 would refuse a Configuration.
+type Mistake struct {
+	// Rule is the index of the rule, or -1 for the configuration as a whole.
+	Rule int
+	// RuleID is the ID of the rule; empty if it has none.
+	RuleID string
+	// Field is the field of the rule; empty for the configuration as a whole.
+	Field Field
+	// Index is the index of the value in the list of the field, or -1 for the
+	// field itself.
+	Index int
+	// Value is the offending value, whole; for TooManyRules and
+	// DocumentTooLarge the number of rules and of bytes.
+	Value string
+	// Reason is what is wrong.
+	Reason MistakeReason
+}
+
+// Path is where the mistake is, for example "rules[2].allowedOrigins[0]".
+func (m *Mistake) Path() string {
+	if m.Rule < 0 {
+		return "rules"
+	}
+	path := fmt.Sprintf("rules[%d]", m.Rule)
+	if m.Field != "" {
+		path += "." + string(m.Field)
+	}
+	if m.Index >= 0 {
+		path += fmt.Sprintf("[%d]", m.Index)
+	}
+	return path
+}
+
+// Error is a sentence with place, problem and remedy. It quotes no more than
+// the beginning of a long value.
+func (m *Mistake) Error() string {
+	problem, fix := m.Explain()
+	return m.Path() + ": " + problem + "; " + fix
+}
+
+// Explain says what the problem is and how to mend it.
+func (m *Mistake) Explain() (problem, fix string) {
+	switch m.Reason {
+	case NoRules:
+		return "there are none, and S3 stores no empty configuration", "add a rule, or delete the configuration"
+	case TooManyRules:
+		return fmt.Sprintf("there are %s, and S3 takes at most %d", m.Value, MaxRules), "merge or remove some"
+	case DocumentTooLarge:
+		return fmt.Sprintf("the XML document has %s bytes, and S3 takes at most %d", m.Value, MaxDocumentBytes),
+			"shorten or remove some"
+	case Missing:
+		if m.Field == FieldAllowedMethods {
+			return "missing", "name at least one of " + supportedMethods
+		}
+		return "missing", `name at least one origin, such as "https://app.example.com", or "*" for every origin`
+	case UnsupportedMethod:
+		return quote(m.Value) + " is not a method that S3 supports in a rule", methodFix(m.Value)
+	case TooManyWildcards:
+		return quote(m.Value) + ` has more than one "*"`, "use at most one"
+	case WildcardNotSupported:
+		return quote(m.Value) + ` has a "*", which S3 does not support here`, "list the names of the headers"
+	case InvalidCharacter:
+		bad, _ := notToken(m.Value)
+		return fmt.Sprintf("%s has the character %q, which is in no header name", quote(m.Value), bad), "remove it"
+	case TooLong:
+		return fmt.Sprintf("%s has %d characters, and S3 takes at most %d",
+			quote(m.Value), utf8.RuneCountInString(m.Value), MaxIDLength), "shorten it"
+	case NotXML:
+		bad, _ := notXML(m.Value)
+		if bad == utf8.RuneError {
+			return quote(m.Value) + " is not valid UTF-8", "write it in UTF-8"
+		}
+		return fmt.Sprintf("%s has the character %U, which XML cannot carry", quote(m.Value), bad), "remove it"
+	}
+	return string(m.Reason), "see the documentation of S3"
+}
+
+func methodFix(value string) string {
+	upper := strings.ToUpper(strings.TrimSpace(value))
+	switch {
+	case upper == "OPTIONS":
+		return "remove it: S3 answers preflights without it"
+	case methodOf(upper) != noMethod:
+		return "write " + strconv.Quote(upper)
+	case value == "*":
+		return "list the methods: " + supportedMethods
+	default:
+		return "use only " + supportedMethods
+	}
+}
+
+const supportedMethods = "GET, PUT, POST, DELETE and HEAD"
+
+// S3Error is an error as S3 would answer it.
+type S3Error struct {
+	Status     int // HTTP status
+	Code       string
+	Message    string
+	Confidence Confidence // how well it is known that S3 answers so
+}
+
+// S3 is what PutBucketCors would answer to a configuration in which this is the
+// only mistake. It is not known for every reason: the zero value, then.
+func (m *Mistake) S3() S3Error {
+	invalid := func(message string, c Confidence) S3Error {
+		return S3Error{Status: 400, Code: "InvalidRequest", Message: message, Confidence: c}
+	}
+	switch m.Reason {
+	case NoRules, Missing:
+		return malformedXML(ConfidenceHigh)
+	case NotXML:
+		// No recording exists; such a document cannot be well-formed.
+		return malformedXML(ConfidenceMedium)
+	case TooManyRules:
+		// The text of two servers that compared themselves with AWS; an emulator
+		// answers MalformedXML instead.
+		return invalid(fmt.Sprintf("The number of CORS rules should not exceed allowed limit of %d rules.", MaxRules), ConfidenceLow)
+	case UnsupportedMethod:
+		return invalid("Found unsupported HTTP method in CORS config. Unsupported method is "+m.Value, ConfidenceHigh)
+	case TooManyWildcards:
+		if m.Field == FieldAllowedHeaders {
+			return invalid(fmt.Sprintf(`AllowedHeader "%s" can not have more than one wildcard.`, m.Value), ConfidenceMedium)
+		}
+		return invalid(fmt.Sprintf(`AllowedOrigin "%s" can not have more than one wildcard.`, m.Value), ConfidenceHigh)
+	case WildcardNotSupported:
+		return invalid(fmt.Sprintf(`ExposeHeader "%s" contains wildcard. We currently do not support wildcard for ExposeHeader.`,
+			m.Value), ConfidenceMedium)
+	case InvalidCharacter:
+		// S3 does say AllowedHeader where it means ExposeHeader.
+		return invalid(fmt.Sprintf(`AllowedHeader "%s" contains invalid character.`, m.Value), ConfidenceMedium)
+	case DocumentTooLarge, TooLong:
+		// The limits are documented, the answers are not.
+	}
+	return S3Error{}
+}
+
+func malformedXML(c Confidence) S3Error {
+	return S3Error{
+		Status:     400,
+		Code:       "MalformedXML",
+		Message:    "The XML you provided was not well-formed or did not validate against our published schema",
+		Confidence: c,
+	}
+}
+
+// ConfigurationError is every mistake of one Configuration.
+type ConfigurationError struct {
+	// Mistakes are all of them, in the order of the rules; never empty.
+	Mistakes []*Mistake
+}
+
+// shownMistakes is how many mistakes the text of a ConfigurationError holds,
+// so that it fits in a condition.
+const shownMistakes = 5
+
+// Error is the first few mistakes, one a line, and the number of the others.
+func (e *ConfigurationError) Error() string {
+	var b strings.Builder
+	for i, m := range e.Mistakes {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if i == shownMistakes {
+			fmt.Fprintf(&b, "and %d more", len(e.Mistakes)-i)
+			break
+		}
+		b.WriteString(m.Error())
+	}
+	return b.String()
+}
+
+// Mistakes are the mistakes of the configuration that err, or an error it
+// wraps, is about; none for any other error.
+func Mistakes(err error) iter.Seq[*Mistake] {
+	var e *ConfigurationError
+	if !errors.As(err, &e) {
+		return func(func(*Mistake) bool) {}
+	}
+	return slices.Values(e.Mistakes)
+}
+
+// quotedRunes is how much of a value is quoted in a message.
+const quotedRunes = 64
+
+// quote makes a value printable on one line and not too long.
+func quote(s string) string {
+	n := 0
+	for i := range s {
+		if n == quotedRunes {
+			return strconv.Quote(s[:i]) + "…"
+		}
+		n++
+	}
+	return strconv.Quote(s)
+}

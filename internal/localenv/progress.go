@@ -1,0 +1,77 @@
+package localenv
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	lineInterval = 15 * time.Second
+	liveInterval = time.Second
+)
+
+// A reporter tells a person what a long step is doing: on a terminal with one line that is rewritten, elsewhere with a line
+// now and then.
+type reporter struct {
+	to       io.Writer
+	live     bool
+	interval time.Duration
+}
+
+func newReporter(to io.Writer) *reporter {
+	if isTerminal(to) {
+		return &reporter{to: to, live: true, interval: liveInterval}
+	}
+	return &reporter{to: to, interval: lineInterval}
+}
+
+func isTerminal(to io.Writer) bool {
+	file, ok := to.(*os.File)
+	if !ok || os.Getenv("TERM") == "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+const eraseLine = "\r\x1b[K"
+
+func (r *reporter) printf(format string, values ...any) {
+	prefix := ""
+	if r.live {
+		prefix = eraseLine
+	}
+	fmt.Fprintf(r.to, prefix+format+"\n", values...) //nolint:errcheck // nobody is left to tell when progress cannot be shown
+}
+
+// during calls status now and then, with the time that has passed, and shows what it returns, until the function that during
+// returns is called.
+func (r *reporter) during(status func(elapsed time.Duration) string) (stop func()) {
+	started := time.Now()
+	done := make(chan struct{})
+	var finished sync.WaitGroup
+	finished.Go(func() {
+		ticker := time.NewTicker(r.interval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				text := status(time.Since(started).Round(time.Second))
+				if r.live {
+					fmt.Fprint(r.to, eraseLine+text) //nolint:errcheck // as in printf
+				} else {
+					r.printf("%s", text)
+				}
+			}
+		}
+	})
+	return func() {
+		close(done)
+		finished.Wait()
+	}
+}

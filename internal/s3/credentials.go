@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package s3
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go/logging"
+
+	"github.com/bucketcors/bucketcors/internal/bucket"
+)
+
+// credentials returns what signs the requests of a provider: its keys, or the
+// operator's own when it has none.
+func (c *Clients) credentials(p bucket.Provider) aws.CredentialsProvider {
+	if k := p.Credentials; k != nil {
+		return credentials.NewStaticCredentialsProvider(k.AccessKeyID, k.SecretAccessKey, k.SessionToken)
+	}
+	return &ambient{load: func(ctx context.Context) (aws.CredentialsProvider, error) {
+		roots, err := environmentRoots()
+		if err != nil {
+			return nil, err
+		}
+		options := []func(*config.LoadOptions) error{
+			config.WithLogger(logging.Nop{}),
+			config.WithRetryer(c.retryer),
+			// The SDK itself would trust AWS_CA_BUNDLE alone. It insists on this
+			// type of client when the variable is set.
+			config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+				t.TLSClientConfig.RootCAs = roots
+			})),
+		}
+		if p.Endpoint == "" {
+			// For STS, when the environment names no region.
+			options = append(options, config.WithDefaultRegion(p.Region))
+		}
+		loaded, err := config.LoadDefaultConfig(ctx, options...)
+		return loaded.Credentials, err
+	}}
+}
+
+// ambient is the operator's own credentials: the default chain of the SDK
+// (environment, IRSA, Pod Identity, node role), looked for when first needed,
+// and again after a failure. The last of the chain, the metadata service of
+// EC2, stays on because node roles are a legitimate source; where there is
+// none the SDK gives up within seconds.
+type ambient struct {
+	load func(context.Context) (aws.CredentialsProvider, error)
+
+	mu    sync.Mutex
+	chain aws.CredentialsProvider
+}
+
+// Retrieve implements aws.CredentialsProvider. What the chain finds is cached
+// in the chain until it expires.
+func (a *ambient) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	chain, err := a.resolve(ctx)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	return chain.Retrieve(ctx)
+}
+
+func (a *ambient) resolve(ctx context.Context) (aws.CredentialsProvider, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.chain != nil {
+		return a.chain, nil
+	}
+	chain, err := a.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.chain = chain
+	return chain, nil
+}
+
+// credentialsSource marks the failures of a provider of credentials, which may
+// be of the network or of another service, as such.
+type credentialsSource struct {
+	provider aws.CredentialsProvider
+}
+
+// Retrieve implements aws.CredentialsProvider.
+func (s *credentialsSource) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	found, err := s.provider.Retrieve(ctx)
+	if err != nil {
+		return aws.Credentials{}, &credentialsError{err}
+	}
+	return found, nil
+}
+
+// credentialsError is a call that was not sent, because there was nothing to
+// sign it with.
+type credentialsError struct {
+	err error
+}
+
+func (e *credentialsError) Error() string { return e.err.Error() }
+
+func (e *credentialsError) Unwrap() error { return e.err }

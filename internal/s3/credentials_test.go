@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package s3
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bucketcors/bucketcors/internal/bucket"
+)
+
+// bareEnvironment hides all credentials that the machine may have.
+func bareEnvironment(t *testing.T) {
+	t.Helper()
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") {
+			t.Setenv(name, "")
+		}
+	}
+	t.Setenv("AWS_CONFIG_FILE", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")
+}
+
+func own(p *bucket.Provider) { p.Credentials = nil }
+
+func TestTheOperatorsOwnCredentialsComeFromTheEnvironment(t *testing.T) {
+	bareEnvironment(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDAMBIENT")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", secretKey)
+	t.Setenv("AWS_SESSION_TOKEN", "token")
+	s := serve(t, okay())
+	if err := do(t.Context(), open(t, quick(), at(s.URL, own), bucket.Location{}), getCORS); err != nil {
+		t.Fatal(err)
+	}
+	r := s.received()[0]
+	if !strings.Contains(r.header.Get("Authorization"), "Credential=AKIDAMBIENT/") || r.header.Get("X-Amz-Security-Token") != "token" {
+		t.Errorf("headers: %v", r.header)
+	}
+}
+
+// sts answers AssumeRoleWithWebIdentity.
+func sts(valid time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>
+<SessionToken>role-token</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
+</AssumeRoleWithWebIdentityResponse>`, time.Now().Add(valid).UTC().Format(time.RFC3339))
+	})
+}
+
+// stsError refuses in the format of STS.
+func stsError(status int, code string) http.Handler {
+	return answers(status, `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>`+code+
+		`</Code><Message>no</Message></Error><RequestId>r</RequestId></ErrorResponse>`)
+}
+
+// irsa gives the operator a ServiceAccount with a role.
+func irsa(t *testing.T, endpoint string) {
+	t.Helper()
+	bareEnvironment(t)
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("jwt"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/bucketcors")
+	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", token)
+	t.Setenv("AWS_REGION", "eu-west-1")
+	t.Setenv("AWS_ENDPOINT_URL_STS", endpoint)
+}
+
+func TestARoleIsAssumedOnceForManyCalls(t *testing.T) {
+	// AWS_CA_BUNDLE has to be trusted for STS as well.
+	ca := newAuthority(t)
+	tokens := serveTLS(t, sts(time.Hour), ca.issue(t, time.Now().Add(time.Hour), "127.0.0.1"))
+	irsa(t, tokens.URL)
+	bundle := filepath.Join(t.TempDir(), "bundle.pem")
+	if err := os.WriteFile(bundle, ca.pem(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	s := serve(t, okay())
+	c := quick()
+	for range 3 {
+		if err := do(t.Context(), open(t, c, at(s.URL, own), bucket.Location{}), getCORS); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(tokens.received()); n != 1 {
+		t.Errorf("%d requests to STS, want 1", n)
+	}
+	for _, r := range s.received() {
+		if !strings.Contains(r.header.Get("Authorization"), "Credential=ASIAROLE/") || r.header.Get("X-Amz-Security-Token") != "role-token" {
+			t.Errorf("headers: %v", r.header)
+		}
+	}
+}
+
+func TestCredentialsThatCannotBeHad(t *testing.T) {
+	const need = "the operator has no credentials of its own: give its ServiceAccount a role (IRSA, Pod Identity), or the provider a Secret"
+	for name, tt := range map[string]struct {
+		set     func(*testing.T)
+		change  func(*bucket.Provider)
+		fate    bucket.Fate
+		reason  bucket.Reason
+		message string
+	}{
+		"none anywhere": {set: bareEnvironment, change: own,
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: need},
+		"none, and the metadata service is switched off": {
+			set: func(t *testing.T) {
+				bareEnvironment(t)
+				t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+			}, change: own,
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: need},
+		"none, and the metadata service does not answer": {
+			set: func(t *testing.T) {
+				bareEnvironment(t)
+				t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }))
+			}, change: own,
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: need},
+		"empty keys": {set: bareEnvironment, change: func(p *bucket.Provider) { p.Credentials = &bucket.Credentials{} },
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the keys are empty: check the Secret of the provider"},
+		"a role that is refused": {
+			set: func(t *testing.T) { irsa(t, serve(t, stsError(403, "AccessDenied")).URL) }, change: own,
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the operator is refused its own credentials (AccessDenied): check its role"},
+		"STS that throttles": {
+			set: func(t *testing.T) { irsa(t, serve(t, stsError(400, "Throttling")).URL) }, change: own,
+			fate: bucket.Transient, reason: bucket.Throttled, message: "the service that gives the operator its credentials asks for fewer requests (Throttling)"},
+		"STS with a problem": {
+			set: func(t *testing.T) { irsa(t, serve(t, stsError(500, "InternalFailure")).URL) }, change: own,
+			fate: bucket.Transient, reason: bucket.ServerError, message: "the service that gives the operator its credentials has a problem (InternalFailure)"},
+		"STS that is not there": {
+			set: func(t *testing.T) { irsa(t, "http://127.0.0.1:1") }, change: own,
+			fate: bucket.Transient, reason: bucket.Unreachable, message: "no credentials for the operator: no connection: connection refused"},
+		"STS that does not answer": {
+			set:    func(t *testing.T) { irsa(t, raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })) },
+			change: func(p *bucket.Provider) { p.Credentials, p.Timeout = nil, 300*time.Millisecond },
+			fate:   bucket.Transient, reason: bucket.Timeout, message: "no credentials for the operator: no answer in time (a call may take 300ms)"},
+		"a token that is not there": {
+			set: func(t *testing.T) {
+				irsa(t, "http://127.0.0.1:1")
+				t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/none")
+			}, change: own,
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid,
+			message: "the operator's own credentials cannot be read: open /var/run/none: no such file or directory"},
+		"a profile that is not there": {
+			set: func(t *testing.T) {
+				bareEnvironment(t)
+				t.Setenv("AWS_PROFILE", "missing")
+			}, change: own,
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the operator's own credentials cannot be loaded: check its environment"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.set(t)
+			s := serve(t, okay())
+			begin := time.Now()
+			e := failureOf(t, do(t.Context(), open(t, quick(), at(s.URL, tt.change), bucket.Location{}), getCORS))
+			if got := time.Since(begin); got > 8*time.Second {
+				t.Errorf("took %s", got)
+			}
+			if e.Reason != tt.reason || e.Fate != tt.fate {
+				t.Errorf("%s, fate %d; want %s, fate %d", e.Reason, e.Fate, tt.reason, tt.fate)
+			}
+			if want := fmt.Sprintf("get CORS of bucket %q at %s: %s", "assets", s.URL, tt.message); e.Message != want {
+				t.Errorf("message:\n%s\nwant:\n%s\ncause: %v", e.Message, want, e.Err)
+			}
+			if n := len(s.received()); n != 0 {
+				t.Errorf("%d requests were sent", n)
+			}
+		})
+	}
+}
+
+func TestCredentialsThatAppearLaterAreFound(t *testing.T) {
+	bareEnvironment(t)
+	t.Setenv("AWS_PROFILE", "later")
+	s := serve(t, okay())
+	b := open(t, quick(), at(s.URL, own), bucket.Location{})
+	failureOf(t, do(t.Context(), b, getCORS))
+	file := filepath.Join(t.TempDir(), "credentials")
+	if err := os.WriteFile(file, []byte("[later]\naws_access_key_id=AKIDLATER\naws_secret_access_key=x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", file)
+	if err := do(t.Context(), b, getCORS); err != nil {
+		t.Error(err)
+	}
+}
