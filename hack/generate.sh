@@ -35,12 +35,14 @@ cp -R "$work/before" "$work/after"
 
 cd "$work/after"
 rm -rf api/*/zz_generated.*.go api/*/applyconfiguration config/crd/bases config/rbac/role.yaml
-"$controller_gen" paths=./api/... \
-  object:headerFile="$header" \
-  applyconfiguration:headerFile="$header" \
-  crd output:crd:dir=config/crd/bases
-"$controller_gen" paths=./controllers/... \
-  rbac:roleName=bucketcors-manager output:rbac:dir=config/rbac
+{
+  "$controller_gen" paths=./api/... \
+    object:headerFile="$header" \
+    applyconfiguration:headerFile="$header" \
+    crd output:crd:dir=config/crd/bases
+  "$controller_gen" paths=./controllers/... \
+    rbac:roleName=bucketcors-manager output:rbac:dir=config/rbac
+} 2>&1 | sed "s|$PWD/||g" # mistakes are in the tree, not in its copy
 
 cd "$work"
 changes=$(git diff --no-index --no-renames --name-status before after || true)

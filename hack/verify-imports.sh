@@ -6,8 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 module=$(go list -m)
 failed=0
 
-# complain RULE PACKAGES: says that the rule is broken by these, if any.
-complain() {
+# judge RULE PACKAGES: the rule is broken by these packages, if there are any.
+judge() {
   if [[ -n $2 ]]; then
     printf '%s, but there is:\n' "$1"
     sed 's/^/  /' <<<"$2"
@@ -15,39 +15,34 @@ complain() {
   fi
 }
 
-# packages PATTERN…: their import paths; a rule about nothing is a mistake.
-packages() {
-  local found
-  found=$(go list "$@" 2>/dev/null)
-  if [[ -z $found ]]; then
-    echo "no package matches $*: mend hack/verify-imports.sh" >&2
-    return 1
-  fi
-  printf '%s\n' "$found"
-}
-
-# matching REGEX, without REGEX: filters that may find nothing.
+# Filters that may find nothing.
 matching() { grep -E -- "$1" || true; }
 without() { grep -vE -- "$1" || true; }
 
-for pattern in ./internal/cors/... ./controllers/... ./api/v1alpha1; do
-  packages "$pattern" >/dev/null || failed=1
+# A rule about packages that are not there would hold for ever.
+for pattern in ./api/v1alpha1 ./controllers/... ./internal/cors/... ./internal/s3/...; do
+  found=$(go list "$pattern" 2>/dev/null)
+  if [[ -z $found ]]; then
+    echo "no package matches $pattern: mend hack/verify-imports.sh"
+    failed=1
+  fi
 done
 
-complain "internal/cors imports the standard library only" \
-  "$(go list -deps -f '{{if not .Standard}}{{.ImportPath}}{{end}}' ./internal/cors/... |
-    without "^$module/internal/cors(/|\$)")"
+found=$(go list -deps -f '{{if not .Standard}}{{.ImportPath}}{{end}}' ./internal/cors/... |
+  without "^$module/internal/cors(/|\$)")
+judge "internal/cors imports the standard library only" "$found"
 
-complain "controllers reaches neither the storage adapter nor an AWS SDK" \
-  "$(go list -deps ./controllers/... |
-    matching "^($module/internal/(s3|cli)|github\.com/aws)(/|\$)")"
+found=$(go list -deps ./controllers/... |
+  matching "^($module/internal/(s3|cli)|github\.com/aws)(/|\$)")
+judge "controllers reaches neither the storage adapter nor an AWS SDK" "$found"
 
-complain "api/v1alpha1 imports apimachinery only" \
-  "$(go list -f '{{join .Imports "\n"}}' ./api/v1alpha1 |
-    matching '^[^/]+\.[^/]+/' | without '^k8s\.io/apimachinery/')"
+# The first element of a path outside the standard library has a dot.
+found=$(go list -f '{{join .Imports "\n"}}' ./api/v1alpha1 |
+  matching '^[^/]+\.[^/]+/' | without '^k8s\.io/apimachinery/')
+judge "api/v1alpha1 imports apimachinery only" "$found"
 
-complain "internal/s3 knows neither Kubernetes nor the reconcilers" \
-  "$(go list -deps ./internal/s3/... |
-    matching "^(k8s\.io|sigs\.k8s\.io|$module/(api|controllers)|$module/internal/cli)(/|\$)")"
+found=$(go list -deps ./internal/s3/... |
+  matching "^(k8s\.io|sigs\.k8s\.io|$module/(api|controllers|internal/cli))(/|\$)")
+judge "internal/s3 knows neither Kubernetes nor the reconcilers" "$found"
 
 exit "$failed"

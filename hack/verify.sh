@@ -4,6 +4,7 @@
 # what it finds.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+git rev-parse --git-dir >/dev/null || exit 2 # the scripts ask git which files there are
 
 summary=
 failed=0

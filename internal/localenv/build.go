@@ -203,7 +203,7 @@ func (b builder) build(ctx context.Context, p pins, program program, dir string)
 	if err != nil {
 		return err
 	}
-	b.report.printf("building %s %s (about %.2g minutes on two cores when nothing of it is compiled yet)",
+	b.report.printf("building %s %s (about %.2g min on two cores when nothing of it is compiled yet)",
 		program.name, version, program.coldBuild.Minutes())
 	started := time.Now()
 	var step buildStep

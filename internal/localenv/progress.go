@@ -16,6 +16,7 @@ const (
 // A reporter tells a person what a long step is doing: on a terminal with one line that is rewritten, elsewhere with a line
 // now and then.
 type reporter struct {
+	mu       sync.Mutex
 	to       io.Writer
 	live     bool
 	interval time.Duration
@@ -39,12 +40,28 @@ func isTerminal(to io.Writer) bool {
 
 const eraseLine = "\r\x1b[K"
 
+// printf shows a line that stays.
 func (r *reporter) printf(format string, values ...any) {
-	prefix := ""
+	r.write(fmt.Sprintf(format, values...), "\n")
+}
+
+// update shows where a step is: on a terminal until the next line.
+func (r *reporter) update(text string) {
 	if r.live {
-		prefix = eraseLine
+		r.write(text, "")
+	} else {
+		r.write(text, "\n")
 	}
-	fmt.Fprintf(r.to, prefix+format+"\n", values...) //nolint:errcheck // nobody is left to tell when progress cannot be shown
+}
+
+func (r *reporter) write(text, end string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.live {
+		text = eraseLine + text
+	}
+	// When progress cannot be shown, nobody is there to be told.
+	_, _ = io.WriteString(r.to, text+end)
 }
 
 // during calls status now and then, with the time that has passed, and shows what it returns, until the function that during
@@ -61,17 +78,15 @@ func (r *reporter) during(status func(elapsed time.Duration) string) (stop func(
 			case <-done:
 				return
 			case <-ticker.C:
-				text := status(time.Since(started).Round(time.Second))
-				if r.live {
-					fmt.Fprint(r.to, eraseLine+text) //nolint:errcheck // as in printf
-				} else {
-					r.printf("%s", text)
-				}
+				r.update(status(time.Since(started).Round(time.Second)))
 			}
 		}
 	})
 	return func() {
 		close(done)
 		finished.Wait()
+		if r.live {
+			r.write("", "")
+		}
 	}
 }

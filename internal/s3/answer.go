@@ -55,8 +55,6 @@ func (a *answer) root() string {
 	}
 }
 
-func (a *answer) empty() bool { return len(bytes.TrimSpace(a.body)) == 0 }
-
 // html tells a web page, which is what a console or a proxy answers where an
 // S3 service was expected, and with any status.
 func (a *answer) html() bool {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"slices"
@@ -267,10 +266,7 @@ func (f *failure) withoutCredentials(e *credentialsError) *bucket.Error {
 		f.where += ": no credentials for the operator"
 		return f.unanswered()
 	}
-	if file, ok := errors.AsType[*fs.PathError](e.err); ok {
-		return f.as(bucket.Refused, bucket.CredentialsInvalid, "the operator's own credentials cannot be read: %s", clean(file.Error()))
-	}
-	return f.as(bucket.Refused, bucket.CredentialsInvalid, "the operator's own credentials cannot be loaded: check its environment")
+	return f.as(bucket.Refused, bucket.CredentialsInvalid, "the operator's own credentials cannot be loaded: %s", f.quote(e.Error()))
 }
 
 // unanswered is a call to which no answer came. The messages are made here and

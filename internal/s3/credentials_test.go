@@ -150,19 +150,20 @@ func TestCredentialsThatCannotBeHad(t *testing.T) {
 				t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/none")
 			}, change: own,
 			fate: bucket.Refused, reason: bucket.CredentialsInvalid,
-			message: "the operator's own credentials cannot be read: open /var/run/none: no such file or directory"},
+			message: "the operator's own credentials cannot be loaded: failed to refresh cached credentials, " +
+				"failed to retrieve jwt from provide source, unable to read file at /var/run/none: open /var/run/none: no such file or directory"},
 		"a profile that is not there": {
 			set: func(t *testing.T) {
 				bareEnvironment(t)
 				t.Setenv("AWS_PROFILE", "missing")
 			}, change: own,
-			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the operator's own credentials cannot be loaded: check its environment"},
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the operator's own credentials cannot be loaded: failed to get shared config profile, missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.set(t)
 			s := serve(t, okay())
 			begin := time.Now()
-			e := failureOf(t, do(t.Context(), open(t, quick(), at(s.URL, tt.change), bucket.Location{}), getCORS))
+			e := failureOf(t, do(t.Context(), open(t, quick(once), at(s.URL, tt.change), bucket.Location{}), getCORS))
 			if got := time.Since(begin); got > 8*time.Second {
 				t.Errorf("took %s", got)
 			}
@@ -184,7 +185,9 @@ func TestCredentialsThatAppearLaterAreFound(t *testing.T) {
 	t.Setenv("AWS_PROFILE", "later")
 	s := serve(t, okay())
 	b := open(t, quick(), at(s.URL, own), bucket.Location{})
-	failureOf(t, do(t.Context(), b, getCORS))
+	if e := failureOf(t, do(t.Context(), b, getCORS)); e.Reason != bucket.CredentialsInvalid {
+		t.Errorf("%s: %s", e.Reason, e.Message)
+	}
 	file := filepath.Join(t.TempDir(), "credentials")
 	if err := os.WriteFile(file, []byte("[later]\naws_access_key_id=AKIDLATER\naws_secret_access_key=x\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -226,7 +226,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	other := serve(t, okay())
 	s := serve(t, answers(307, "", "Location", other.URL+"/assets?cors"))
 	for _, op := range []operation{getCORS, putCORS, deleteCORS} {
-		failureOf(t, do(t.Context(), open(t, quick(), at(s.URL), bucket.Location{}), op))
+		if e := failureOf(t, do(t.Context(), open(t, quick(), at(s.URL), bucket.Location{}), op)); e.Reason != bucket.ProviderInvalid {
+			t.Errorf("%s: %s", e.Reason, e.Message)
+		}
 	}
 	if n := len(other.received()); n != 0 {
 		t.Errorf("%d requests reached the other host", n)
@@ -248,9 +250,9 @@ func TestTransientAnswersAreTriedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, tt.answer)
-			failureOf(t, do(t.Context(), open(t, quick(), at(s.URL), bucket.Location{}), getCORS))
+			e := failureOf(t, do(t.Context(), open(t, quick(), at(s.URL), bucket.Location{}), getCORS))
 			if n := len(s.received()); n != tt.want {
-				t.Errorf("%d requests, want %d", n, tt.want)
+				t.Errorf("%d requests, want %d: %v", n, tt.want, e)
 			}
 		})
 	}
@@ -422,9 +424,9 @@ func TestTLSFailuresAreNotTriedAgain(t *testing.T) {
 	var dialed []string
 	c := quick()
 	c.dial = dialTo(s, &dialed)
-	failureOf(t, do(t.Context(), open(t, c, at(s.URL), bucket.Location{}), getCORS))
+	e := failureOf(t, do(t.Context(), open(t, c, at(s.URL), bucket.Location{}), getCORS))
 	if len(dialed) != 1 {
-		t.Errorf("%d connections, want 1", len(dialed))
+		t.Errorf("%d connections, want 1: %v", len(dialed), e)
 	}
 }
 
@@ -461,7 +463,9 @@ func TestTimeouts(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		err := do(ctx, open(t, quick(), at(s.URL), bucket.Location{}), putCORS)
-		failureOf(t, err)
+		if e := failureOf(t, err); e.Fate != bucket.Transient {
+			t.Errorf("fate %d", e.Fate)
+		}
 		if !errors.Is(err, context.Canceled) || len(s.received()) != 0 {
 			t.Errorf("%v after %d requests", err, len(s.received()))
 		}

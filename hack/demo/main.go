@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Demo shows bucketcors at work on a real Kubernetes API server and a real S3
+// server, both started for it:
+//
+//	go run ./hack/demo         shows it and stops everything
+//	KEEP=1 go run ./hack/demo  leaves everything running
+//	go run ./hack/demo stop    stops what was left running
+//
+// The last line is "demo: ok" and the exit status 0 when all went as it should.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, arguments []string) error {
+	switch {
+	case len(arguments) == 1 && arguments[0] == "stop":
+		return stopKept()
+	case len(arguments) > 0:
+		return errors.New("usage: demo [stop]")
+	}
+	keep := os.Getenv("KEEP") != "" && os.Getenv("KEEP") != "0"
+	if kept, err := readKept(); err != nil || kept != nil {
+		return errors.Join(err, errors.New("an earlier demo was left running: stop it with `make demo-stop`"))
+	}
+	s, err := startStage(ctx, keep)
+	if err == nil {
+		err = s.play(ctx)
+	}
+	if err == nil && keep {
+		err = s.keep()
+	}
+	if err != nil || !keep {
+		err = errors.Join(err, s.stop())
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Println("demo: ok")
+	return nil
+}
