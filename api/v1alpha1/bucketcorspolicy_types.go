@@ -75,13 +75,13 @@ type BucketCORSPolicySpec struct {
 	// +optional
 	Mode PolicyMode `json:"mode,omitempty"`
 
-	// driftCheckInterval is the time between two looks at a bucket, at least
-	// 10s, as in "90s", "5m" or "1h30m". Absent: the operator's
+	// driftCheckInterval is the time between two looks at a bucket, from 10s to
+	// 8760h, as in "90s", "5m" or "1h30m". Absent: the operator's
 	// --drift-check-interval.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('10s')",message="must be a duration of at least 10s, such as 90s, 5m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('10s') && duration(self) <= duration('8760h')",message="must be a duration from 10s to 8760h, such as 90s, 5m or 1h30m"
 	DriftCheckInterval *metav1.Duration `json:"driftCheckInterval,omitempty"`
 
 	// deletionPolicy is what becomes of the configuration of the buckets when
@@ -164,7 +164,7 @@ type BucketReference struct {
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=63
-// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$`
+// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$')",message="must be the name of a region, such as eu-west-1: letters and digits, with hyphens and underscores between them"
 type Region string
 
 // CORSRule is one CORS rule. What S3 accepts and a browser can never use, such

@@ -47,7 +47,7 @@ type BucketProviderSpec struct {
 	// Absent: AWS.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != '' && size(url(self).getQuery()) == 0 && !self.contains('@') && !self.contains('#')",message="must be an http or https URL with a host, and without user, query or fragment"
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != '' && !self.matches('[?#@ ]')",message="must be an http or https URL with a host and without user, query or fragment, such as https://s3.internal:9000"
 	Endpoint string `json:"endpoint,omitempty"`
 
 	// addressing is where the name of a bucket goes: into the Path or, as
@@ -56,10 +56,17 @@ type BucketProviderSpec struct {
 	// +optional
 	Addressing Addressing `json:"addressing,omitempty"`
 
-	// caBundle is PEM, base64-encoded, with the certificate authorities that are
-	// trusted beside those of the operator's image. Absent: none.
+	// The schema of caBundle has a rule in place of the format byte, of which the
+	// API server says only "must be of type byte" to somebody who has put PEM here.
+
+	// caBundle is PEM, base64-encoded in one line, with the certificate
+	// authorities that are trusted beside those of the operator's image. Absent:
+	// none.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=""
 	// +kubebuilder:validation:MaxLength=1048576
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9+/]*={0,2}$') && size(self) % 4 == 0",message="must be PEM encoded with base64, without line breaks, as by: base64 -w0 ca.pem"
 	CABundle []byte `json:"caBundle,omitempty"`
 
 	// checksum is the integrity header that is sent with a configuration: CRC32,
@@ -74,7 +81,8 @@ type BucketProviderSpec struct {
 	Credentials *ProviderCredentials `json:"credentials,omitempty"`
 
 	// access grants buckets to namespaces. A policy may name a bucket when one
-	// entry matches both its namespace and the bucket. Nothing matches: denied.
+	// entry matches both its namespace and the bucket. Absent, or no entry
+	// matches: denied.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
@@ -167,12 +175,12 @@ type AccessGrant struct {
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=63
-// +kubebuilder:validation:Pattern=`^[a-z0-9*-]+$`
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9*-]+$')",message="must be lower-case letters, digits and hyphens, with * for any characters"
 type NamespacePattern string
 
 // BucketPattern is the name of a bucket, in which "*" stands for any characters.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=255
-// +kubebuilder:validation:Pattern=`^[A-Za-z0-9._*-]+$`
+// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9._*-]+$')",message="must be letters, digits, dots, hyphens and underscores, with * for any characters"
 type BucketPattern string

@@ -80,7 +80,7 @@ func TestMistakes(t *testing.T) {
 			`InvalidRequest: AllowedHeader "ä-*" contains invalid character.`,
 		}},
 		"a long ID": {valid(func(r *cors.Rule) { r.ID = strings.Repeat("é", 256) }), []string{
-			fmt.Sprintf(`rules[0].id: "%s"… has 256 characters, and S3 takes at most 255; shorten it`, strings.Repeat("é", 64)),
+			`rules[0].id: "` + strings.Repeat("é", 64) + `"… has 256 characters, and S3 takes at most 255; shorten it`,
 		}},
 		"what XML cannot carry": {valid(func(r *cors.Rule) {
 			r.ID = "a\x00"
@@ -96,10 +96,10 @@ func TestMistakes(t *testing.T) {
 			`rules[0].exposeHeaders[0]: "\ufffe" has the character U+FFFE, which XML cannot carry; remove it`, malformed,
 		}},
 		"a large document": {valid(func(r *cors.Rule) { r.AllowedOrigins = []string{strings.Repeat("a", 1<<16)} }), []string{
-			"rules: the XML document has 65775 bytes, and S3 takes at most 65536; shorten or remove some",
+			"rules: the XML document has 65709 bytes, and S3 takes at most 65536; shorten or remove some",
 		}},
 		"a large document of escapes": {valid(func(r *cors.Rule) { r.AllowedOrigins = []string{strings.Repeat("'", 1<<14)} }), []string{
-			"rules: the XML document has 82159 bytes, and S3 takes at most 65536; shorten or remove some",
+			"rules: the XML document has 82093 bytes, and S3 takes at most 65536; shorten or remove some",
 		}},
 		"mistakes in several rules": {cors.Configuration{Rules: []cors.Rule{
 			{AllowedMethods: []string{"GET"}},
@@ -136,7 +136,7 @@ func TestWhatS3AcceptsIsNoMistake(t *testing.T) {
 	for name, c := range map[string]cors.Configuration{
 		"an empty origin":                   valid(func(r *cors.Rule) { r.AllowedOrigins = []string{""} }),
 		"an origin that is no URL":          valid(func(r *cors.Rule) { r.AllowedOrigins = []string{"localhost:4566", "https://a.example/", "a b"} }),
-		"one wildcard anywhere":             valid(func(r *cors.Rule) { r.AllowedOrigins = []string{"*", "http*://x", "https://*example.*"[:18]} }),
+		"one wildcard anywhere":             valid(func(r *cors.Rule) { r.AllowedOrigins = []string{"*", "http*://x", "https://example.*"} }),
 		"an allowed header that is no name": valid(func(r *cors.Rule) { r.AllowedHeaders = []string{"a b", "", "ä"} }),
 		"any token to expose":               valid(func(r *cors.Rule) { r.ExposeHeaders = []string{"GET", "!#$%&'+-.^_`|~", ""} }),
 		"any max age":                       valid(func(r *cors.Rule) { r.MaxAgeSeconds = new(int32(-1)) }),
@@ -145,7 +145,7 @@ func TestWhatS3AcceptsIsNoMistake(t *testing.T) {
 		"an ID of 255 characters":           valid(func(r *cors.Rule) { r.ID = strings.Repeat("é", 255) }),
 		"100 rules with the same ID":        repeat(100, cors.Rule{ID: "x", AllowedOrigins: []string{"*"}, AllowedMethods: []string{"GET"}}),
 		"a document of exactly 64 KB": valid(func(r *cors.Rule) {
-			r.AllowedOrigins = []string{strings.Repeat("a", 1<<17-65775)}
+			r.AllowedOrigins = []string{strings.Repeat("a", 1<<17-65709)}
 		}),
 	} {
 		if _, err := cors.Compile(c); err != nil {
@@ -155,7 +155,7 @@ func TestWhatS3AcceptsIsNoMistake(t *testing.T) {
 }
 
 func TestManyMistakesMakeAShortMessage(t *testing.T) {
-	_, err := cors.Compile(repeat(5000, cors.Rule{ID: strings.Repeat("x", 100_000)[:300]}))
+	_, err := cors.Compile(repeat(5000, cors.Rule{ID: strings.Repeat("x", 300)}))
 	all := slices.Collect(cors.Mistakes(err))
 	if want := 2 + 3*5000; len(all) != want {
 		t.Errorf("%d mistakes, want %d", len(all), want)

@@ -282,5 +282,7 @@ func (d *Decision) refuse(r *Request, invalid string) {
 		badRequest(`Access-Control-Request-Headers "` + invalid + `" contains invalid character.`)
 	case NoRuleMatches:
 		forbidden(messageNoRuleMatches, r.Resource)
+	case Matched:
+		// Not refused.
 	}
 }

@@ -67,7 +67,11 @@ func (c Change) String() string {
 	case RuleRemoved:
 		return name + " removed"
 	case RuleMoved:
+		if c.From == c.To {
+			return name + " moved past other rules"
+		}
 		return fmt.Sprintf("%s moved from %d to %d", name, c.From, c.To)
+	case FieldChanged:
 	}
 	prefix := name + ": " + string(c.Field) + ": "
 	if c.Field == FieldID || c.Field == FieldMaxAgeSeconds {

@@ -61,7 +61,7 @@ func TestDiff(t *testing.T) {
 		"put in front, IDs made": {[]cors.Rule{rule("", "x"), rule("", "y")}, []cors.Rule{rule("s1", "z"), rule("s2", "x"), rule("s3", "y")}, []string{`rule "s1" added`}},
 		"moved to the front":     {[]cors.Rule{a, b, c}, []cors.Rule{c, a, b}, []string{`rule "c" moved from 2 to 0`}},
 		"moved to the end":       {[]cors.Rule{a, b, c, d}, []cors.Rule{b, c, d, a}, []string{`rule "a" moved from 0 to 3`}},
-		"reversed":               {[]cors.Rule{a, b, c}, []cors.Rule{c, b, a}, []string{`rule "a" moved from 0 to 2`, `rule "b" moved from 1 to 1`}},
+		"reversed":               {[]cors.Rule{a, b, c}, []cors.Rule{c, b, a}, []string{`rule "a" moved from 0 to 2`, `rule "b" moved past other rules`}},
 		"moved and changed": {[]cors.Rule{a, b, c}, []cors.Rule{rule("c", "https://c2"), a, b}, []string{
 			`rule "c" moved from 2 to 0`, `rule "c": allowedOrigins: + https://c2, - https://c`,
 		}},
@@ -79,6 +79,11 @@ func TestDiff(t *testing.T) {
 			[]cors.Rule{edited(rule("", "x"), func(r *cors.Rule) { r.AllowedHeaders = []string{"h"} })},
 			[]cors.Rule{rule("", "y"), edited(rule("", "x"), func(r *cors.Rule) { r.AllowedHeaders = []string{"i"} })},
 			[]string{"rules[0]: allowedHeaders: + i, - h", "rules[0] added"},
+		},
+		"of two equally similar rules the nearer": {
+			[]cors.Rule{a, b, rule("", "x")},
+			[]cors.Rule{rule("", "y"), a, b, rule("", "z")},
+			[]string{"rules[2]: allowedOrigins: + z, - x", "rules[0] added"},
 		},
 		"two rules alike but for IDs": {[]cors.Rule{rule("", "x"), rule("n", "x")}, []cors.Rule{rule("n", "x"), rule("s", "x")}, []string{
 			`rule "s" moved from 0 to 1`,

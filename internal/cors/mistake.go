@@ -177,15 +177,15 @@ func (m *Mistake) S3() S3Error {
 		return invalid("Found unsupported HTTP method in CORS config. Unsupported method is "+m.Value, ConfidenceHigh)
 	case TooManyWildcards:
 		if m.Field == FieldAllowedHeaders {
-			return invalid(fmt.Sprintf(`AllowedHeader "%s" can not have more than one wildcard.`, m.Value), ConfidenceMedium)
+			return invalid(`AllowedHeader "`+m.Value+`" can not have more than one wildcard.`, ConfidenceMedium)
 		}
-		return invalid(fmt.Sprintf(`AllowedOrigin "%s" can not have more than one wildcard.`, m.Value), ConfidenceHigh)
+		return invalid(`AllowedOrigin "`+m.Value+`" can not have more than one wildcard.`, ConfidenceHigh)
 	case WildcardNotSupported:
-		return invalid(fmt.Sprintf(`ExposeHeader "%s" contains wildcard. We currently do not support wildcard for ExposeHeader.`,
-			m.Value), ConfidenceMedium)
+		return invalid(`ExposeHeader "`+m.Value+`" contains wildcard. We currently do not support wildcard for ExposeHeader.`,
+			ConfidenceMedium)
 	case InvalidCharacter:
 		// S3 does say AllowedHeader where it means ExposeHeader.
-		return invalid(fmt.Sprintf(`AllowedHeader "%s" contains invalid character.`, m.Value), ConfidenceMedium)
+		return invalid(`AllowedHeader "`+m.Value+`" contains invalid character.`, ConfidenceMedium)
 	case DocumentTooLarge, TooLong:
 		// The limits are documented, the answers are not.
 	}
@@ -242,12 +242,21 @@ const quotedRunes = 64
 
 // quote makes a value printable on one line and not too long.
 func quote(s string) string {
+	beginning := clip(s)
+	if len(beginning) < len(s) {
+		return strconv.Quote(beginning) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// clip is at most the first quotedRunes characters of s.
+func clip(s string) string {
 	n := 0
 	for i := range s {
 		if n == quotedRunes {
-			return strconv.Quote(s[:i]) + "…"
+			return s[:i]
 		}
 		n++
 	}
-	return strconv.Quote(s)
+	return s
 }

@@ -74,12 +74,12 @@ func (p *xmlParser) next() (xml.Token, error) {
 			return nil, io.EOF
 		}
 		if err != nil {
-			p.start = int(p.decoder.InputOffset())
-			text := err.Error()
-			if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
-				text = syntax.Msg
+			syntax, ok := errors.AsType[*xml.SyntaxError](err)
+			if !ok {
+				return nil, p.fail("the document declares another encoding than UTF-8")
 			}
-			return nil, p.fail("not XML: %s", text)
+			p.start = int(p.decoder.InputOffset())
+			return nil, p.fail("not XML: %s", clip(syntax.Msg))
 		}
 		switch token.(type) {
 		case xml.Comment, xml.ProcInst:
@@ -106,6 +106,7 @@ func (p *xmlParser) child() (string, error) {
 			return "", nil
 		case xml.CharData:
 			if text := bytes.TrimSpace(token); len(text) > 0 {
+				p.start += bytes.Index(token, text)
 				return "", p.fail("the text %s is not inside an element of a rule", quote(string(text)))
 			}
 		}

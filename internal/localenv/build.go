@@ -212,8 +212,9 @@ func (b builder) build(ctx context.Context, p pins, program program, dir string)
 	})
 	defer stop()
 
-	// Listing the packages downloads the modules, and says how many packages there are to compile.
-	packages, err := b.goCommand(ctx, &step, "list", "-mod=readonly", "-deps", program.pkg)
+	// Listing the packages downloads the modules, and tells which packages are not in the build cache.
+	packages, err := b.goCommand(ctx, &step, "list", "-mod=readonly", "-trimpath", "-deps",
+		"-f", "{{if .Stale}}{{.ImportPath}}{{end}}", program.pkg)
 	if err != nil {
 		return fmt.Errorf("finding the packages of %s: %w", program.name, err)
 	}
@@ -272,10 +273,8 @@ type buildStep struct {
 func (s *buildStep) String() string {
 	compiled, total, downloaded := s.compiled.Load(), s.total.Load(), s.downloaded.Load()
 	switch {
-	case total > 0 && compiled > 0:
-		return fmt.Sprintf("%d of at most %d packages compiled", compiled, total)
 	case total > 0:
-		return "finding what is compiled already"
+		return fmt.Sprintf("%d of %d packages compiled", min(compiled, total), total)
 	case downloaded > 0:
 		return fmt.Sprintf("%d modules downloaded", downloaded)
 	default:

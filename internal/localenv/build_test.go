@@ -188,7 +188,7 @@ func TestProgressCountsWhatTheGoCommandSays(t *testing.T) {
 		t.Errorf("downloaded, compiled and said: %s", got)
 	}
 	step.total.Store(5)
-	if got := step.String(); got != "2 of at most 5 packages compiled" {
+	if got := step.String(); got != "2 of 5 packages compiled" {
 		t.Errorf("the status is %q", got)
 	}
 }

@@ -37,10 +37,10 @@ func startAndHang(remove string) error {
 	if err := guard.wrapper(wrapped, "/usr/bin/tail"); err != nil {
 		return err
 	}
-	for _, cmd := range []*exec.Cmd{
-		guard.command(context.Background(), "sh", "-c", "echo direct; sleep 300; true"),
-		exec.Command("setsid", wrapped, "-f", "/dev/null"),
-	} {
+	direct := guard.command(context.Background(), "sh", "-c", "echo direct; sleep 300; true")
+	indirect := exec.Command(wrapped, "-f", "/dev/null")
+	indirect.SysProcAttr = direct.SysProcAttr
+	for _, cmd := range []*exec.Cmd{direct, indirect} {
 		cmd.Stdout = os.Stdout
 		if err := cmd.Start(); err != nil {
 			return err

@@ -115,10 +115,10 @@ func (f *failure) answered() *bucket.Error {
 	case e.Code == "InvalidBucketName":
 		return f.as(bucket.Invalid, bucket.BucketNotFound, "no bucket can have this name (%s)", said)
 
-	case e.Code == "AuthorizationHeaderMalformed" && region == "":
+	case e.Code == "AuthorizationHeaderMalformed" && (region == "" || region == f.region):
 		return f.as(bucket.Refused, bucket.CredentialsInvalid, "the signature is not understood (%s): %s", said, f.checkCredentials())
 	case slices.Contains(regionCodes, e.Code) || status >= 300 && status < 400 && (region != "" || e.Code != ""):
-		return f.elsewhere(said, region)
+		return f.elsewhere(status, said, region)
 	case status >= 300 && status < 400:
 		if to := f.answer.redirectsTo(); to != "" {
 			return f.as(bucket.Refused, bucket.ProviderInvalid,
@@ -207,20 +207,21 @@ func isThrottle(code string) bool {
 		strings.HasPrefix(code, "TooManyRequests")
 }
 
-// elsewhere is a request that went to the wrong region.
-func (f *failure) elsewhere(said, region string) *bucket.Error {
-	switch region {
-	case "":
-		return f.as(bucket.Refused, bucket.WrongRegion,
-			"the bucket is not in region %s (%s): set the region of the bucket", clean(f.region), said)
-	case f.region:
-		// S3 redirects for some minutes after a bucket was made, until its
-		// name leads to the right place.
-		return f.as(bucket.Transient, bucket.ServerError, "redirected although the region is right (%s)", said)
-	default:
+// elsewhere is a request that the server sends to another place: mostly to the
+// region that the bucket is in.
+func (f *failure) elsewhere(status int, said, region string) *bucket.Error {
+	switch {
+	case region != "" && region != f.region:
 		region = cut(clean(region), 64)
 		return f.as(bucket.Refused, bucket.WrongRegion,
 			"the bucket is in region %s, not in %s (%s): set the region of the bucket to %[1]s", region, clean(f.region), said)
+	case region == f.region && status == http.StatusTemporaryRedirect:
+		// S3 does so for some minutes after a bucket was made, until its name
+		// leads to the right place.
+		return f.as(bucket.Transient, bucket.ServerError, "redirected although the region is right (%s)", said)
+	default:
+		return f.as(bucket.Refused, bucket.WrongRegion,
+			"the bucket has to be reached elsewhere (%s): check region %s and the endpoint", said, clean(f.region))
 	}
 }
 

@@ -112,7 +112,11 @@ func TestCredentialsThatCannotBeHad(t *testing.T) {
 		reason  bucket.Reason
 		message string
 	}{
-		"none anywhere": {set: bareEnvironment, change: own,
+		"none anywhere": {
+			set: func(t *testing.T) {
+				bareEnvironment(t)
+				t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", serve(t, http.NotFoundHandler()).URL)
+			}, change: own,
 			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: need},
 		"none, and the metadata service is switched off": {
 			set: func(t *testing.T) {
@@ -195,5 +199,15 @@ func TestCredentialsThatAppearLaterAreFound(t *testing.T) {
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", file)
 	if err := do(t.Context(), b, getCORS); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestARefusedRoleIsNotAskedForAgainAtOnce(t *testing.T) {
+	tokens := serve(t, stsError(403, "AccessDenied"))
+	irsa(t, tokens.URL)
+	s := serve(t, okay())
+	e := failureOf(t, do(t.Context(), open(t, quick(), at(s.URL, own), bucket.Location{}), getCORS))
+	if n := len(tokens.received()); n != 1 {
+		t.Errorf("%d requests to STS, want 1: %v", n, e)
 	}
 }

@@ -25,9 +25,9 @@ func parseEndpoint(p bucket.Provider) (*string, error) {
 	switch {
 	case err != nil:
 		// The text of the error may repeat a password that was put into the URL.
-		return nil, providerInvalid(p.Name, "endpoint is not a URL")
+		return nil, providerInvalid(p.Name, "endpoint is not a URL like https://host:port")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, providerInvalid(p.Name, "endpoint has to begin with https:// or http://")
+		return nil, providerInvalid(p.Name, "endpoint does not begin with https:// or http://")
 	case u.Hostname() == "":
 		return nil, providerInvalid(p.Name, "endpoint names no host")
 	case u.User != nil:

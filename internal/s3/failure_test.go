@@ -4,6 +4,7 @@ package s3
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,7 +142,11 @@ func TestAnswersOfTheServerAreClassified(t *testing.T) {
 		"another region by scope": {answer: sent(400, "AuthorizationHeaderMalformed", "Authorization header malformed, unexpected scope: 20260102/eu-west-1/s3/aws4_request, expected: 20260102/garage/s3/aws4_request"),
 			fate: bucket.Refused, reason: bucket.WrongRegion, message: "the bucket is in region garage, not in eu-west-1 (AuthorizationHeaderMalformed): set the region of the bucket to garage"},
 		"another region, unnamed": {answer: sent(301, "PermanentRedirect", "Elsewhere"),
-			fate: bucket.Refused, reason: bucket.WrongRegion, message: "the bucket is not in region eu-west-1 (PermanentRedirect): set the region of the bucket"},
+			fate: bucket.Refused, reason: bucket.WrongRegion, message: "the bucket has to be reached elsewhere (PermanentRedirect): check region eu-west-1 and the endpoint"},
+		"another endpoint in the same region": {answer: answers(301, s3Error("PermanentRedirect", "Elsewhere"), "X-Amz-Bucket-Region", "eu-west-1"),
+			fate: bucket.Refused, reason: bucket.WrongRegion, message: "the bucket has to be reached elsewhere (PermanentRedirect): check region eu-west-1 and the endpoint"},
+		"a malformed signature in the right region": {answer: answers(400, s3Error("AuthorizationHeaderMalformed", "bad key"), "X-Amz-Bucket-Region", "eu-west-1"),
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the signature is not understood (AuthorizationHeaderMalformed): check the Secret of the provider"},
 		"a redirect in the same region": {answer: answers(307, s3Error("TemporaryRedirect", "Please re-send"), "X-Amz-Bucket-Region", "eu-west-1"),
 			fate: bucket.Transient, reason: bucket.ServerError, message: "redirected although the region is right (TemporaryRedirect)"},
 		"a redirect of a proxy": {answer: answers(308, "", "Location", "https://user:secret@s3.example.com/assets?X-Amz-Signature=abc"),
@@ -326,6 +331,7 @@ func raw(t *testing.T, serve func(net.Conn)) string {
 func TestConnectionsThatFailAreClassified(t *testing.T) {
 	ca := newAuthority(t)
 	later := time.Now().Add(time.Hour)
+	const short = 400 * time.Millisecond
 	hang := func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 	afterRequest := func(do func(net.Conn)) func(net.Conn) {
 		return func(c net.Conn) {
@@ -345,6 +351,7 @@ func TestConnectionsThatFailAreClassified(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		endpoint func(*testing.T) string
+		timeout  time.Duration // 0 for one that is not reached
 		dial     dialFunc
 		bundle   []byte
 		fate     bucket.Fate
@@ -373,15 +380,16 @@ func TestConnectionsThatFailAreClassified(t *testing.T) {
 				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "s3.nowhere.example", Server: "10.0.0.10:53", IsNotFound: true}}
 			},
 			fate: bucket.Transient, reason: bucket.Unreachable, message: `the host name "s3.nowhere.example" cannot be resolved`},
-		"no answer": {endpoint: func(t *testing.T) string { return raw(t, hang) },
+		"no answer": {endpoint: func(t *testing.T) string { return raw(t, hang) }, timeout: short,
 			fate: bucket.Transient, reason: bucket.Timeout, message: "no answer in time (a call may take 400ms)"},
 		"an answer that never ends": {endpoint: func(t *testing.T) string {
-			return raw(t, func(c net.Conn) {
+			return raw(t, afterRequest(func(c net.Conn) {
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n<CORSConfiguration>")
 				hang(c)
-			})
-		}, fate: bucket.Transient, reason: bucket.Timeout, message: "no answer in time (a call may take 400ms)"},
-		"no TLS handshake": {endpoint: func(t *testing.T) string { return strings.Replace(raw(t, hang), "http:", "https:", 1) },
+			}))
+		}, timeout: short,
+			fate: bucket.Transient, reason: bucket.Timeout, message: "no answer in time (a call may take 400ms)"},
+		"no TLS handshake": {endpoint: func(t *testing.T) string { return strings.Replace(raw(t, hang), "http:", "https:", 1) }, timeout: short,
 			fate: bucket.Transient, reason: bucket.Timeout, message: "no answer in time (a call may take 400ms)"},
 		"an unknown authority": {endpoint: func(t *testing.T) string {
 			return serveTLS(t, okay(), ca.issue(t, later, "127.0.0.1")).URL
@@ -403,7 +411,7 @@ func TestConnectionsThatFailAreClassified(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			endpoint := tt.endpoint(t)
-			c := quick(within(400 * time.Millisecond))
+			c := quick(within(cmp.Or(tt.timeout, time.Minute)))
 			c.dial = tt.dial
 			b := open(t, c, at(endpoint, func(p *bucket.Provider) { p.CABundle = tt.bundle }), bucket.Location{})
 			for range 2 {
@@ -470,4 +478,43 @@ func TestTimeouts(t *testing.T) {
 			t.Errorf("%v after %d requests", err, len(s.received()))
 		}
 	})
+}
+
+func TestTheLastAttemptDecides(t *testing.T) {
+	first := true
+	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if first {
+			first = false
+			s3Answers(500, "InternalError", "").ServeHTTP(w, r)
+			return
+		}
+		panic(http.ErrAbortHandler) // closes the connection
+	}))
+	e := failureOf(t, do(t.Context(), open(t, quick(), at(s.URL), bucket.Location{}), putCORS))
+	if e.Reason != bucket.Unreachable || len(s.received()) != 3 {
+		t.Errorf("%s: %s, after %d requests", e.Reason, e.Message, len(s.received()))
+	}
+}
+
+func TestAConnectionThatHangsLeavesTimeForAnother(t *testing.T) {
+	first := true
+	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if first {
+			first = false
+			<-r.Context().Done()
+			return
+		}
+		okay().ServeHTTP(w, r)
+	}))
+	if err := do(t.Context(), open(t, quick(within(2*time.Second)), at(s.URL), bucket.Location{}), putCORS); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestGiantHeadersAreNotRead(t *testing.T) {
+	s := serve(t, answers(200, emptyConfiguration, "X-Giant", strings.Repeat("x", 1<<20)))
+	e := failureOf(t, do(t.Context(), open(t, quick(), at(s.URL), bucket.Location{}), getCORS))
+	if e.Reason != bucket.Unreachable || e.Fate != bucket.Transient {
+		t.Errorf("%s (%d): %s", e.Reason, e.Fate, e.Message)
+	}
 }

@@ -96,9 +96,11 @@ func TestOnARealServer(t *testing.T) {
 		"a bucket that does not exist": {provider: root, location: bucket.Location{Name: "missing"}, put: sample(),
 			reason: bucket.BucketNotFound, fate: bucket.Refused, message: "the bucket does not exist (NoSuchBucket)"},
 		"a user without rights": {
-			provider: with(func(p *bucket.Provider) { *p.Credentials = bucket.Credentials{AccessKeyID: "stranger", SecretAccessKey: "strangers-secret"} }),
-			put:      sample(),
-			reason:   bucket.AccessDenied, fate: bucket.Refused, message: "the credentials need s3:PutBucketCORS"},
+			provider: with(func(p *bucket.Provider) {
+				*p.Credentials = bucket.Credentials{AccessKeyID: "stranger", SecretAccessKey: "strangers-secret"}
+			}),
+			put:    sample(),
+			reason: bucket.AccessDenied, fate: bucket.Refused, message: "the credentials need s3:PutBucketCORS"},
 		"an access key that is not known": {
 			provider: with(func(p *bucket.Provider) { p.Credentials.AccessKeyID = "nobody" }), put: sample(),
 			reason: bucket.CredentialsInvalid, fate: bucket.Refused, message: "the server does not know the access key"},

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package e2e tests the product as a user runs it: the built binary as a
+// process under its own ServiceAccount, a real API server that enforces RBAC,
+// kubectl, and a real S3 server behind a proxy that counts what is asked of it
+// and, where a test wants a bad day, answers in its place.
+package e2e
