@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -55,9 +56,7 @@ func ensure(ctx context.Context, wanted []program, givenDir string, report *repo
 		if err != nil {
 			return Assets{}, err
 		}
-		for name, path := range built {
-			paths[name] = path
-		}
+		maps.Copy(paths, built)
 	}
 	return Assets{
 		Dir:           filepath.Dir(paths[kubeAPIServer]),

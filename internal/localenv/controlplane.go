@@ -85,12 +85,12 @@ func StartControlPlane(ctx context.Context, options Options) (_ *ControlPlane, e
 	if err != nil {
 		return nil, err
 	}
-	defer etcdLog.Close() //nolint:errcheck // the program has its own handle
+	defer etcdLog.Close() // the program has its own handle
 	apiServerLog, err := state.createLog(kubeAPIServer)
 	if err != nil {
 		return nil, err
 	}
-	defer apiServerLog.Close() //nolint:errcheck // the program has its own handle
+	defer apiServerLog.Close() // the program has its own handle
 	etcdWrapper, apiServerWrapper := state.path("run-etcd"), state.path("run-kube-apiserver")
 	if err := errors.Join(state.guard.wrapper(etcdWrapper, options.Assets.Etcd),
 		state.guard.wrapper(apiServerWrapper, options.Assets.KubeAPIServer)); err != nil {

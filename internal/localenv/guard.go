@@ -50,7 +50,8 @@ func newGuard(signal, remove string) (*guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("sh", "-c", guardScript, "sh", dir, signal, remove)
+	// No context: it outlives whatever the context is for, until release.
+	cmd := exec.CommandContext(context.Background(), "sh", "-c", guardScript, "sh", dir, signal, remove)
 	// Its own group: an interrupt from the terminal is for us.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	pipe, err := cmd.StdinPipe()

@@ -15,20 +15,19 @@ import (
 
 const actAsStarter = "LOCALENV_TEST_ACT_AS_STARTER"
 
-// TestMain lets the test binary be the process that starts guarded programs and is killed.
-func TestMain(m *testing.M) {
-	if remove := os.Getenv(actAsStarter); remove != "" {
-		if err := startAndHang(remove); err != nil {
-			fmt.Println(err)
-			os.Exit(1)
-		}
-		return
+// TestActAsStarter is no test but the process that starts guarded programs and is killed.
+func TestActAsStarter(t *testing.T) {
+	remove := os.Getenv(actAsStarter)
+	if remove == "" {
+		t.Skip("runs only as a process of another test")
 	}
-	os.Exit(m.Run())
+	if err := startAndHang(t.Context(), remove); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // startAndHang starts one program directly and one through a wrapper. Both hold our standard output open.
-func startAndHang(remove string) error {
+func startAndHang(ctx context.Context, remove string) error {
 	guard, err := newGuard("TERM", remove)
 	if err != nil {
 		return err
@@ -37,8 +36,8 @@ func startAndHang(remove string) error {
 	if err := guard.wrapper(wrapped, "/usr/bin/tail"); err != nil {
 		return err
 	}
-	direct := guard.command(context.Background(), "sh", "-c", "echo direct; sleep 300; true")
-	indirect := exec.Command(wrapped, "-f", "/dev/null")
+	direct := guard.command(ctx, "sh", "-c", "echo direct; sleep 300; true")
+	indirect := exec.CommandContext(ctx, wrapped, "-f", "/dev/null")
 	indirect.SysProcAttr = direct.SysProcAttr
 	for _, cmd := range []*exec.Cmd{direct, indirect} {
 		cmd.Stdout = os.Stdout
@@ -64,7 +63,7 @@ func TestProgramsEndWhenTheProcessThatStartedThemIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	starter := exec.Command(os.Args[0])
+	starter := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestActAsStarter$")
 	starter.Env = append(os.Environ(), actAsStarter+"="+remove)
 	starter.Stdout = written
 	if err := starter.Start(); err != nil {

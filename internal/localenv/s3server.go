@@ -126,7 +126,7 @@ func (s *S3Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // the program has its own handle
+	defer log.Close() // the program has its own handle
 	s.LogFile = log.Name()
 	s.Endpoint = "http://" + address
 	// A path that only we know: whoever answers there is our server.

@@ -251,19 +251,16 @@ func (f *failure) withoutCredentials(e *credentialsError) *bucket.Error {
 	}
 	if api, ok := errors.AsType[smithy.APIError](e.err); ok {
 		code := cut(clean(api.ErrorCode()), 64)
-		var http interface{ HTTPStatusCode() int }
+		var response interface{ HTTPStatusCode() int }
 		switch {
 		case isThrottle(code):
 			return f.as(bucket.Transient, bucket.Throttled, "the service that gives the operator its credentials asks for fewer requests (%s)", code)
-		case errors.As(e.err, &http) && http.HTTPStatusCode() >= 500, code == "IDPCommunicationError":
+		case errors.As(e.err, &response) && response.HTTPStatusCode() >= 500, code == "IDPCommunicationError":
 			return f.as(bucket.Transient, bucket.ServerError, "the service that gives the operator its credentials has a problem (%s)", code)
 		}
 		return f.as(bucket.Refused, bucket.CredentialsInvalid, "the operator is refused its own credentials (%s): check its role", code)
 	}
-	if sent, ok := errors.AsType[*smithyhttp.RequestSendError](e.err); ok || isTimeout(e.err) {
-		if ok {
-			f.err = sent
-		}
+	if _, sent := errors.AsType[*smithyhttp.RequestSendError](e.err); sent || isTimeout(e.err) {
 		f.where += ": no credentials for the operator"
 		return f.unanswered()
 	}

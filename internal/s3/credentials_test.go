@@ -202,12 +202,12 @@ func TestCredentialsThatAppearLaterAreFound(t *testing.T) {
 	}
 }
 
-func TestARefusedRoleIsNotAskedForAgainAtOnce(t *testing.T) {
-	tokens := serve(t, stsError(403, "AccessDenied"))
+func TestTheAttemptsForCredentialsAreNotMultiplied(t *testing.T) {
+	tokens := serve(t, stsError(500, "InternalFailure"))
 	irsa(t, tokens.URL)
 	s := serve(t, okay())
 	e := failureOf(t, do(t.Context(), open(t, quick(), at(s.URL, own), bucket.Location{}), getCORS))
-	if n := len(tokens.received()); n != 1 {
-		t.Errorf("%d requests to STS, want 1: %v", n, e)
+	if n := len(tokens.received()); n != 3 {
+		t.Errorf("%d requests to STS, want 3: %v", n, e)
 	}
 }

@@ -44,6 +44,10 @@ func TestAnswersOfTheServerAreClassified(t *testing.T) {
 			fate: bucket.Refused, reason: bucket.AccessDenied, message: "access denied (AccessDenied): the credentials need s3:PutBucketCORS"},
 		"all access disabled": {op: getCORS, answer: sent(403, "AllAccessDisabled", "All access to this object has been disabled"),
 			fate: bucket.Refused, reason: bucket.AccessDenied, message: "access denied (AllAccessDisabled): the credentials need s3:GetBucketCORS"},
+		"denied with another status": {op: getCORS, answer: sent(401, "AccessDenied", "Access Denied"),
+			fate: bucket.Refused, reason: bucket.AccessDenied, message: "access denied (AccessDenied): the credentials need s3:GetBucketCORS"},
+		"all access disabled with another status": {op: getCORS, answer: sent(400, "AllAccessDisabled", "All access to this object has been disabled"),
+			fate: bucket.Refused, reason: bucket.AccessDenied, message: "access denied (AllAccessDisabled): the credentials need s3:GetBucketCORS"},
 		"403 of a firewall": {op: getCORS, answer: answers(403, "<html><body>Forbidden</body></html>"),
 			fate: bucket.Refused, reason: bucket.AccessDenied, message: "access denied (HTTP status 403): the credentials need s3:GetBucketCORS"},
 
