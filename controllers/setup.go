@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/workqueue"
@@ -24,11 +23,8 @@ import (
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 )
 
-// The indexes of policies in the cache.
-const (
-	bucketIndex   = "spec.buckets.name"
-	providerIndex = "spec.providerRef.name"
-)
+// bucketIndex is the index of policies in the cache by the buckets they name.
+const bucketIndex = "spec.buckets.name"
 
 // The bounds of the time between two tries of what failed and passes by itself.
 const (
@@ -41,10 +37,8 @@ func (r *PolicyReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manage
 	if r.Client == nil || r.Buckets == nil || r.Recorder == nil || r.Clock == nil || r.Namespace == "" || r.DriftCheckInterval <= 0 {
 		return errors.New("set up the policy reconciler: a required field is not set")
 	}
-	for field, extract := range map[string]client.IndexerFunc{bucketIndex: indexBuckets, providerIndex: indexProvider} {
-		if err := mgr.GetFieldIndexer().IndexField(ctx, &s3v1alpha1.BucketCORSPolicy{}, field, extract); err != nil {
-			return fmt.Errorf("index policies by %s: %w", field, err)
-		}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &s3v1alpha1.BucketCORSPolicy{}, bucketIndex, indexBuckets); err != nil {
+		return fmt.Errorf("index policies by the buckets they name: %w", err)
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("bucketcorspolicy").
@@ -70,58 +64,49 @@ func indexBuckets(object client.Object) []string {
 	return names
 }
 
-func indexProvider(object client.Object) []string {
-	return []string{providerName(object.(*s3v1alpha1.BucketCORSPolicy))}
-}
-
 // policiesOfSameBuckets are the other policies that name a bucket of a policy
 // that came, changed or went: one of them may own it now, or no longer.
 func (r *PolicyReconciler) policiesOfSameBuckets(ctx context.Context, object client.Object) []reconcile.Request {
-	found := sets.New[types.NamespacedName]()
+	found := sets.New[reconcile.Request]()
 	for _, name := range indexBuckets(object) {
-		found = found.Union(r.policiesWith(ctx, bucketIndex, name))
+		found.Insert(r.policiesWhere(ctx, func(*s3v1alpha1.BucketCORSPolicy) bool { return true }, client.MatchingFields{bucketIndex: name})...)
 	}
-	return requestsFor(found.Delete(client.ObjectKeyFromObject(object)))
+	return found.Delete(requestFor(object)).UnsortedList()
 }
 
 // policiesOfProvider are the policies that a change of a provider concerns:
 // those that use it, and those that share a bucket with one of these, because
 // the grants of a provider decide who owns a bucket.
 func (r *PolicyReconciler) policiesOfProvider(ctx context.Context, object client.Object) []reconcile.Request {
-	var users s3v1alpha1.BucketCORSPolicyList
-	if err := r.Client.List(ctx, &users, client.MatchingFields{providerIndex: object.GetName()}); err != nil {
-		logf.FromContext(ctx).Error(err, "list the policies of a provider", "provider", object.GetName())
+	shared := sets.New[string]()
+	r.policiesWhere(ctx, func(policy *s3v1alpha1.BucketCORSPolicy) bool {
+		if providerName(policy) == object.GetName() {
+			shared.Insert(indexBuckets(policy)...)
+		}
+		return false
+	})
+	return r.policiesWhere(ctx, func(policy *s3v1alpha1.BucketCORSPolicy) bool { return shared.HasAny(indexBuckets(policy)...) })
+}
+
+// policiesWhere asks the cache for policies. They are shared with it: not to be
+// changed.
+func (r *PolicyReconciler) policiesWhere(ctx context.Context, wanted func(*s3v1alpha1.BucketCORSPolicy) bool, options ...client.ListOption) []reconcile.Request {
+	var policies s3v1alpha1.BucketCORSPolicyList
+	if err := r.Client.List(ctx, &policies, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
+		logf.FromContext(ctx).Error(err, "list policies to look at after a change")
 		return nil
 	}
-	found := sets.New[types.NamespacedName]()
-	for i := range users.Items {
-		found.Insert(client.ObjectKeyFromObject(&users.Items[i]))
-		for _, name := range indexBuckets(&users.Items[i]) {
-			found = found.Union(r.policiesWith(ctx, bucketIndex, name))
+	var requests []reconcile.Request
+	for i := range policies.Items {
+		if wanted(&policies.Items[i]) {
+			requests = append(requests, requestFor(&policies.Items[i]))
 		}
 	}
-	return requestsFor(found)
-}
-
-func (r *PolicyReconciler) policiesWith(ctx context.Context, index, value string) sets.Set[types.NamespacedName] {
-	found := sets.New[types.NamespacedName]()
-	var policies s3v1alpha1.BucketCORSPolicyList
-	if err := r.Client.List(ctx, &policies, client.MatchingFields{index: value}); err != nil {
-		logf.FromContext(ctx).Error(err, "list policies by an index", "index", index, "value", value)
-		return found
-	}
-	for i := range policies.Items {
-		found.Insert(client.ObjectKeyFromObject(&policies.Items[i]))
-	}
-	return found
-}
-
-func requestsFor(names sets.Set[types.NamespacedName]) []reconcile.Request {
-	requests := make([]reconcile.Request, 0, len(names))
-	for name := range names {
-		requests = append(requests, reconcile.Request{NamespacedName: name})
-	}
 	return requests
+}
+
+func requestFor(object client.Object) reconcile.Request {
+	return reconcile.Request{NamespacedName: client.ObjectKeyFromObject(object)}
 }
 
 // jitteredLimiter keeps the policies that one outage hit from coming back in

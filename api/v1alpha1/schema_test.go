@@ -153,7 +153,7 @@ func TestSchemaSaysWhatFieldsMean(t *testing.T) {
 					continue // the fields of every Kubernetes object
 				}
 				prose, _ := field.schema["description"].(string)
-				if !strings.HasPrefix(prose, name+" ") && !strings.HasPrefix(prose, "message is") {
+				if !strings.HasPrefix(prose, name+" ") {
 					t.Errorf("%s: the prose of %s does not begin with its name: %q", k.name, field.path, prose)
 				}
 				optional := !slices.Contains(n.required(), any(name))

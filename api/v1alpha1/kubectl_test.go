@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1_test
+
+import (
+	"bytes"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	samplesDir    = "../../config/samples"
+	namespaceFile = "../../config/manager/namespace.yaml"
+)
+
+// kubectl returns what kubectl prints on standard output.
+func kubectl(t *testing.T, arguments ...string) string {
+	t.Helper()
+	needsAPIServer(t)
+	command := exec.CommandContext(t.Context(), apiServer.kubectl, arguments...)
+	// Nothing of whoever runs the test: no cluster, no cache, no settings.
+	command.Env = []string{"HOME=" + t.TempDir(), "KUBECONFIG=" + apiServer.Kubeconfig}
+	var output, complaints bytes.Buffer
+	command.Stdout, command.Stderr = &output, &complaints
+	if err := command.Run(); err != nil {
+		t.Fatalf("kubectl %s: %v\n%s", strings.Join(arguments, " "), err, complaints.String())
+	}
+	return output.String()
+}
+
+// words are text without its line breaks.
+func words(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func TestKubectlExplainsFields(t *testing.T) {
+	needsAPIServer(t)
+	explained := words(kubectl(t, "explain", "bcp.spec.rules.allowedOrigins"))
+	origins := bucketCORSPolicyRule(t).fields()["allowedOrigins"]
+	if prose := words(origins.schema["description"].(string)); !strings.Contains(explained, prose) {
+		t.Errorf("%s\nis without\n%s", explained, prose)
+	}
+}
+
+func bucketCORSPolicyRule(t *testing.T) node {
+	t.Helper()
+	rule, ok := rootOf(t, bucketCORSPolicy()).fields()["spec"].fields()["rules"].item()
+	if !ok {
+		t.Fatal("rules is no list")
+	}
+	return rule
+}
+
+func TestKubectlGetsPoliciesAsATable(t *testing.T) {
+	needsAPIServer(t)
+	applyStatus(t, createPolicy(t, "table", time.Minute))
+
+	for _, c := range []struct {
+		name      string
+		arguments []string
+		header    []string
+		row       []string // but for the age
+	}{
+		{
+			"in short", []string{"bcp", "table"},
+			[]string{"NAME", "BUCKETS", "READY", "REASON", "AGE"},
+			[]string{"table", "0/1", "False", "Drifted"},
+		},
+		{
+			"in all namespaces", []string{"bucketcorspolicies.s3.bucketcors.dev", "--all-namespaces"},
+			[]string{"NAMESPACE", "NAME", "BUCKETS", "READY", "REASON", "AGE"},
+			[]string{testNamespace, "table", "0/1", "False", "Drifted"},
+		},
+		{
+			"in full", []string{"bcp", "table", "--output=wide"},
+			[]string{"NAME", "BUCKETS", "READY", "REASON", "AGE", "PROVIDER", "MODE", "MESSAGE"},
+			[]string{"table", "0/1", "False", "Drifted"},
+		},
+		{
+			"with everything of the product", []string{"bucketcors"},
+			[]string{"NAME", "BUCKETS", "READY", "REASON", "AGE"},
+			[]string{"bucketcorspolicy.s3.bucketcors.dev/table", "0/1", "False", "Drifted"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			output := kubectl(t, slices.Concat([]string{"get", "--namespace=" + testNamespace}, c.arguments)...)
+			var rows [][]string
+			for line := range strings.Lines(output) {
+				rows = append(rows, strings.Fields(line))
+			}
+			isHeader := func(row []string) bool { return slices.Equal(row, c.header) }
+			isRow := func(row []string) bool { return len(row) > len(c.row) && slices.Equal(row[:len(c.row)], c.row) }
+			if !slices.ContainsFunc(rows, isHeader) || !slices.ContainsFunc(rows, isRow) {
+				t.Errorf("no header %q or no row %q in\n%s", c.header, c.row, output)
+			}
+		})
+	}
+}
+
+// What a pipeline that applies from Git does: everything applies, and applying
+// it again changes nothing at all.
+func TestSamplesApplyTwice(t *testing.T) {
+	needsAPIServer(t)
+	samples, err := filepath.Glob(filepath.Join(samplesDir, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	samples = slices.DeleteFunc(samples, func(path string) bool { return filepath.Base(path) == "kustomization.yaml" })
+	if len(samples) < 2 {
+		t.Fatalf("no samples of both kinds in %s", samplesDir)
+	}
+	kubectl(t, "apply", "--server-side", "--filename="+namespaceFile)
+
+	var files []string
+	for _, sample := range samples {
+		files = append(files, "--filename="+sample)
+	}
+	apply := func() string {
+		kubectl(t, slices.Concat([]string{"apply", "--server-side", "--validate=strict"}, files)...)
+		return kubectl(t, slices.Concat([]string{"get", "--output=yaml", "--show-managed-fields"}, files)...)
+	}
+	first, second := apply(), apply()
+	for _, k := range kinds() {
+		if !strings.Contains(first, "\n  kind: "+k.name+"\n") {
+			t.Errorf("no sample is a %s", k.name)
+		}
+	}
+	if first != second {
+		t.Errorf("applied once it is\n%s\nand applied twice\n%s", first, second)
+	}
+}
+
+func TestSamplesApplyAsTheKustomization(t *testing.T) {
+	needsAPIServer(t)
+	kubectl(t, "apply", "--server-side", "--dry-run=server", "--kustomize="+samplesDir)
+}
