@@ -21,8 +21,12 @@ import (
 // FieldOwner is the owner of the fields that the operator writes.
 const FieldOwner = "bucketcors"
 
-// reconcileTimeout bounds one pass over a policy.
-const reconcileTimeout = 2 * time.Minute
+// reconcileTimeout bounds one pass over a policy, and workTimeout the work on
+// its buckets, so that there is time left to tell what became of it.
+const (
+	reconcileTimeout = 2 * time.Minute
+	workTimeout      = 90 * time.Second
+)
 
 // PolicyReconciler keeps the buckets of every BucketCORSPolicy as it says. All
 // exported fields are required.

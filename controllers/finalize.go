@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -91,8 +92,11 @@ func (r *PolicyReconciler) cleanUp(ctx context.Context, policy *s3v1alpha1.Bucke
 	if err != nil {
 		return outcome{}, err
 	}
-	// Mistakes in rules that were never applied do not keep the policy here.
 	o := outcome{acceptance: accept(policy, provider)}
+	if o.acceptance.reason == s3v1alpha1.ReasonInvalidRules {
+		// Rules that were never applied do not keep the policy here.
+		o.acceptance.verdict = verdict{metav1.ConditionTrue, s3v1alpha1.ReasonAccepted, "the policy is going away: its rules no longer matter"}
+	}
 	if provider == nil {
 		o.acceptance.verdict = refuse(s3v1alpha1.ReasonProviderNotFound, fmt.Sprintf(
 			"the policy is to remove the configuration of its buckets, but there is no BucketProvider named %q; create it, or set spec.deletionPolicy to Retain to let the policy go", providerName(policy)))

@@ -16,11 +16,13 @@ import (
 	"github.com/bucketcors/bucketcors/internal/cors"
 )
 
-// Bounds of the schema.
+// Bounds of the schema; that of the message of a condition is far wider, but
+// nobody reads more.
 const (
-	maxMessageLength = 1024
-	maxChanges       = 20
-	maxChangeLength  = 512
+	maxMessageLength          = 1024
+	maxChanges                = 20
+	maxChangeLength           = 512
+	maxConditionMessageLength = 4096
 )
 
 // statusFor is the whole status of a policy after a pass. What the pass could
@@ -68,7 +70,7 @@ func conditionFor(policy *s3v1alpha1.BucketCORSPolicy, conditionType string, v v
 		Type:               conditionType,
 		Status:             v.status,
 		Reason:             v.reason,
-		Message:            v.message,
+		Message:            truncate(v.message, maxConditionMessageLength),
 		ObservedGeneration: policy.Generation,
 		LastTransitionTime: metav1.NewTime(now),
 	}

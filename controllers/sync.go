@@ -75,6 +75,8 @@ func (r *PolicyReconciler) eachBucket(ctx context.Context, policy *s3v1alpha1.Bu
 		}
 	}
 
+	ctx, cancel := context.WithTimeout(ctx, workTimeout)
+	defer cancel()
 	var group errgroup.Group
 	group.SetLimit(bucketsAtOnce)
 	for i, reference := range policy.Spec.Buckets {

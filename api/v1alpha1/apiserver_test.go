@@ -42,7 +42,8 @@ func run(m *testing.M) (status int) {
 	if testing.Short() {
 		return m.Run()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute) // the programs may have to be built
+	// Long enough to build the programs.
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute) //nolint:forbidigo // there is no test yet
 	defer cancel()
 	var err error
 	if apiServer, err = start(ctx); err != nil {

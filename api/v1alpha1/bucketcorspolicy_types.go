@@ -22,6 +22,7 @@ import (
 type BucketCORSPolicy struct {
 	metav1.TypeMeta `json:",inline"`
 
+	// metadata is that of every Kubernetes object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 

@@ -18,6 +18,7 @@ import (
 type BucketProvider struct {
 	metav1.TypeMeta `json:",inline"`
 
+	// metadata is that of every Kubernetes object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 

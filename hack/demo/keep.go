@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -72,10 +73,8 @@ func readKept() (*kept, error) {
 	if err := json.Unmarshal(content, &k); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, "kept.json"), err)
 	}
-	for _, pid := range k.PIDs {
-		if runs(pid) {
-			return &k, nil
-		}
+	if slices.ContainsFunc(k.PIDs, runs) {
+		return &k, nil
 	}
 	return nil, os.RemoveAll(dir)
 }

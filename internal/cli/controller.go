@@ -58,7 +58,11 @@ type controllerOptions struct {
 
 func newControllerCommand() *cobra.Command {
 	var options controllerOptions
-	logOptions := zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder}
+	logOptions := zap.Options{
+		TimeEncoder: zapcore.RFC3339TimeEncoder,
+		// An error of S3 is not one of the program: where it was met helps nobody.
+		StacktraceLevel: zapcore.PanicLevel,
+	}
 	cmd := &cobra.Command{
 		Use:   "controller",
 		Short: "Run the operator",

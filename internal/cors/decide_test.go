@@ -161,6 +161,16 @@ func TestDoubtfulDecisionsSayWhy(t *testing.T) {
 	}
 }
 
+func TestTheWorstDoubtCounts(t *testing.T) {
+	d := cors.DoubtMixedOrigins | cors.DoubtNullOrigin | cors.DoubtMissingBucket
+	if got := d.Confidence(); got != cors.ConfidenceLow {
+		t.Errorf("confidence %s, want low", got)
+	}
+	if got := strings.Count(d.String(), "; "); got != 3 { // one of them is inside a text
+		t.Errorf("%q", d)
+	}
+}
+
 func TestHeadersComeInTheOrderOfS3(t *testing.T) {
 	policy := compile(t, cors.Rule{
 		AllowedOrigins: []string{"https://a.example"},

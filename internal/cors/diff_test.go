@@ -85,6 +85,11 @@ func TestDiff(t *testing.T) {
 			[]cors.Rule{rule("", "y"), a, b, rule("", "z")},
 			[]string{"rules[2]: allowedOrigins: + z, - x", "rules[0] added"},
 		},
+		"of two equally similar rules the nearer, though it comes first": {
+			[]cors.Rule{rule("", "x")},
+			[]cors.Rule{rule("", "y"), rule("", "z")},
+			[]string{"rules[0]: allowedOrigins: + y, - x", "rules[1] added"},
+		},
 		"two rules alike but for IDs": {[]cors.Rule{rule("", "x"), rule("n", "x")}, []cors.Rule{rule("n", "x"), rule("s", "x")}, []string{
 			`rule "s" moved from 0 to 1`,
 		}},

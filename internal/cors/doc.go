@@ -53,6 +53,6 @@
 // # When two configurations are the same
 //
 // Servers do not always show what they were given: some sort and deduplicate the
-// lists inside a rule, some invent IDs. [Equal], [Diff] and [Hash] ignore what
-// has no influence on a decision, and nothing else.
+// lists inside a rule, some invent IDs. [Equal] and [Diff] ignore that and
+// nothing else; [Hash] ignores the order, and tells every ID from every other.
 package cors

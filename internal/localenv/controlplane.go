@@ -71,9 +71,10 @@ func StartControlPlane(ctx context.Context, options Options) (_ *ControlPlane, e
 		ControlPlaneStartTimeout: controlPlaneStartTimeout,
 		CRDInstallOptions:        envtest.CRDInstallOptions{Paths: options.CRDPaths, ErrorIfPathMissing: true},
 	}
+	names := []string{filepath.Base(options.Assets.Etcd), filepath.Base(options.Assets.KubeAPIServer)}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, environment.Stop(), state.remove())
+			err = errors.Join(err, state.guard.killAll(false, names...), environment.Stop(), state.remove())
 		}
 	}()
 
@@ -118,11 +119,16 @@ func StartControlPlane(ctx context.Context, options Options) (_ *ControlPlane, e
 		Config: config, Kubeconfig: state.path("admin.kubeconfig"), StateDir: state.dir, PIDs: map[string]int{},
 		environment: environment, state: state,
 	}
-	for _, program := range []string{options.Assets.Etcd, options.Assets.KubeAPIServer} {
-		name := filepath.Base(program)
-		if c.PIDs[name], err = state.guard.pid(name); err != nil {
+	for _, name := range names {
+		pids, err := state.guard.pids(name)
+		if err != nil {
 			return nil, err
 		}
+		c.PIDs[name] = pids[len(pids)-1]
+	}
+	// envtest tries again after a start that took too long, and does not wait for the end of the former try.
+	if err := state.guard.killAll(true, names...); err != nil {
+		return nil, err
 	}
 	if err := os.WriteFile(c.Kubeconfig, environment.KubeConfig, 0o600); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package localenv
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -142,12 +143,33 @@ func TestControlPlaneRefusesAStateDirectoryThatWasUsed(t *testing.T) {
 	}
 }
 
-func TestControlPlaneThatCannotStartShowsTheLog(t *testing.T) {
-	_, err := StartControlPlane(t.Context(), Options{
-		Assets: testAssets(t), APIServerFlags: map[string][]string{"no-such-flag": {"1"}},
-	})
-	if err == nil || !strings.Contains(err.Error(), "unknown flag: --no-such-flag") {
-		t.Errorf("error %v; want what kube-apiserver said", err)
+func TestControlPlaneThatCannotStartShowsTheLogAndLeavesNothingRunning(t *testing.T) {
+	assets := testAssets(t)
+	// One that ends at once and leaves a process behind, which holds the pipe open.
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	alive, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	assets.KubeAPIServer = filepath.Join(dir, kubeAPIServer)
+	write(t, assets.KubeAPIServer, "#!/bin/sh\n[ \"$1\" = --help ] && exit\n"+
+		"exec 3>"+pipe+"\necho started >&3\necho out of order >&2\nsleep 300 &\nexit 1\n")
+	if err := os.Chmod(assets.KubeAPIServer, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err = StartControlPlane(t.Context(), Options{Assets: assets})
+	if err == nil || !strings.Contains(err.Error(), "out of order") {
+		t.Errorf("error %v; want what the API server said", err)
+	}
+	if err := alive.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := io.ReadAll(alive); err != nil || !strings.HasPrefix(string(said), "started") {
+		t.Errorf("it said %q, then %v; want that it started and that all of it ended", said, err)
 	}
 }
 

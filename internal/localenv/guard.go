@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,18 +79,44 @@ func (g *guard) release() {
 
 func (g *guard) pidFile(name string) string { return filepath.Join(g.dir, name+".pid") }
 
-// pid returns the process id of a program that was started under the name.
-func (g *guard) pid(name string) (int, error) {
+// pids returns the process ids of what was started under the name, the newest last.
+func (g *guard) pids(name string) ([]int, error) {
 	content, err := os.ReadFile(g.pidFile(name))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return strconv.Atoi(strings.TrimSpace(string(content)))
+	var pids []int
+	for field := range strings.FieldsSeq(string(content)) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, pid)
+	}
+	return pids, nil
+}
+
+// killAll ends, at once, what was started under the names, but for the newest of each when those are to be kept.
+func (g *guard) killAll(keepNewest bool, names ...string) error {
+	var errs []error
+	for _, name := range names {
+		pids, err := g.pids(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+		if keepNewest && len(pids) > 0 {
+			pids = pids[:len(pids)-1]
+		}
+		for _, pid := range pids {
+			errs = append(errs, signalGroup(pid, syscall.SIGKILL))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // startScript leaves the number of the process group for the guard and becomes the program. A terminal that closes does not
 // end it.
-const startScript = `trap '' HUP; echo $$ >"$0" && exec "$@"`
+const startScript = `trap '' HUP; echo $$ >>"$0" && exec "$@"`
 
 // command returns a command under this guard, in a process group of its own. When the context is done, the whole group gets
 // SIGINT, and after ten seconds the program is killed.
@@ -103,9 +130,9 @@ func (g *guard) command(ctx context.Context, program string, arguments ...string
 }
 
 // wrapper writes a script to path that runs the program under this guard with nothing of our environment but what every
-// program needs: etcd and others read settings from theirs.
+// program needs: etcd and others read settings from theirs. What only prints its help is over at once and not guarded.
 func (g *guard) wrapper(path, program string) error {
-	script := fmt.Sprintf("#!/bin/sh\ntrap '' HUP\necho $$ >%s &&\nexec env -i %s %s \"$@\"\n",
+	script := fmt.Sprintf("#!/bin/sh\ntrap '' HUP\n[ \"$1\" = --help ] || echo $$ >>%s || exit\nexec env -i %s %s \"$@\"\n",
 		shellQuote(g.pidFile(filepath.Base(program))), shellQuoteAll(plainEnvironment()), shellQuote(program))
 	return os.WriteFile(path, []byte(script), 0o700)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func startAndHang(ctx context.Context, remove string) error {
 		}
 	}
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		if _, err := guard.pid("tail"); err == nil {
+		if pids, err := guard.pids("tail"); err == nil && len(pids) == 1 {
 			break
 		}
 	}
@@ -111,7 +112,10 @@ func TestReleasedGuardLeavesProgramsAlone(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if !eventually(func() bool { pid, err := guard.pid("sh"); return err == nil && pid == cmd.Process.Pid }) {
+	if !eventually(func() bool {
+		pids, err := guard.pids("sh")
+		return err == nil && slices.Equal(pids, []int{cmd.Process.Pid})
+	}) {
 		t.Error("the program did not write its process id")
 	}
 	guard.release()

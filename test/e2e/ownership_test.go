@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestTheOldestPolicyOwnsABucketAndTheNextTakesOverWhenItGoes(t *testing.T) {
 	born := s.policy("zz-first").CreationTimestamp
 	s.eventually(soon, func() error {
 		if time.Since(born.Time) < 2*time.Second {
-			return fmt.Errorf("the first policy is too young")
+			return errors.New("the first policy is too young")
 		}
 		return nil
 	})

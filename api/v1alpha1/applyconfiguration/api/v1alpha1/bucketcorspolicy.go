@@ -20,7 +20,8 @@ import (
 // BucketCORSPolicy keeps the CORS configuration of S3 buckets equal to its
 // rules.
 type BucketCORSPolicyApplyConfiguration struct {
-	v1.TypeMetaApplyConfiguration    `json:""`
+	v1.TypeMetaApplyConfiguration `json:""`
+	// metadata is that of every Kubernetes object.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is what the buckets have to look like.
 	Spec *BucketCORSPolicySpecApplyConfiguration `json:"spec,omitempty"`

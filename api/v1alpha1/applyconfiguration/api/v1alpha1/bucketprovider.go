@@ -21,7 +21,8 @@ import (
 // and which namespaces may have policies for which of its buckets. It belongs
 // to the platform team.
 type BucketProviderApplyConfiguration struct {
-	v1.TypeMetaApplyConfiguration    `json:""`
+	v1.TypeMetaApplyConfiguration `json:""`
+	// metadata is that of every Kubernetes object.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is how to reach the service and who may.
 	Spec *BucketProviderSpecApplyConfiguration `json:"spec,omitempty"`

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/diff"
+
+	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
+	"github.com/bucketcors/bucketcors/internal/bucket"
+	"github.com/bucketcors/bucketcors/internal/cors"
+)
+
+func TestEstablishingCostsOneReadAndOneWriteAndALookOneRead(t *testing.T) {
+	policy := aPolicy("assets")
+	w := newWorld(t, policy, aProvider())
+	after := w.mustPass(policy)
+	w.expect("GET assets", "PUT assets")
+	w.expectReady(after, "True Ready")
+	if !cors.Equal(ours, w.s3.live["assets"]) || w.apiWrites != 1 {
+		t.Errorf("there is %+v after %d writes to the API server", w.s3.live["assets"], w.apiWrites)
+	}
+	expectEqual(t, "the events", w.events.take(), []string{`Normal Applied Apply: wrote the rules to bucket "assets"`, "Normal Ready Reconcile: 1 rule in place on 1 bucket"})
+
+	for range 3 {
+		w.later(time.Hour)
+		again := w.mustPass(policy)
+		w.expect("GET assets")
+		if again.ResourceVersion != after.ResourceVersion || w.apiWrites != 1 {
+			t.Errorf("the policy was written:\n%s", diff.Diff(after.Status, again.Status))
+		}
+	}
+	w.restart()
+	w.mustPass(policy)
+	w.expect("GET assets")
+	if events := w.events.take(); len(events) > 0 || w.apiWrites != 1 {
+		t.Errorf("events %q and %d writes to the API server", events, w.apiWrites)
+	}
+}
+
+func TestABucketThatIsAsDesiredIsNotWritten(t *testing.T) {
+	policy := aPolicy("assets")
+	w := newWorld(t, policy, aProvider())
+	w.s3.live["assets"] = ours
+	after := w.mustPass(policy)
+	w.expect("GET assets")
+	if b := after.Status.Buckets[0]; b.State != s3v1alpha1.BucketSynced || b.LastAppliedTime != nil {
+		t.Errorf("the bucket is %+v", b)
+	}
+}
+
+func TestALookAfterTheOrderOfBucketsChangedWritesNothing(t *testing.T) {
+	policy := aPolicy("a-bucket", "b-bucket", "c-bucket")
+	w := newWorld(t, policy, aProvider())
+	w.mustPass(policy)
+	for _, worst := range []string{"c-bucket", "b-bucket"} {
+		w.s3.faults = map[string]error{"GET " + worst: notFound}
+		after := w.mustPass(policy)
+		if after.Status.Buckets[0].Name != worst {
+			t.Errorf("the first bucket is %q, not %q", after.Status.Buckets[0].Name, worst)
+		}
+		writes := w.apiWrites
+		w.mustPass(policy)
+		if w.apiWrites != writes {
+			t.Error("the same status was written again")
+		}
+	}
+}
+
+func TestKilledBetweenTheWriteAndTheStatus(t *testing.T) {
+	policy := aPolicy("assets")
+	w := newWorld(t, policy, aProvider())
+	w.applyFault = errors.New("killed")
+	if _, err := w.pass(policy); err == nil {
+		t.Error("a status that was not stored is no error")
+	}
+	w.expect("GET assets", "PUT assets")
+	if events := w.events.take(); len(events) > 0 {
+		t.Errorf("events tell what no status does: %q", events)
+	}
+	w.applyFault = nil
+	w.restart()
+	after := w.mustPass(policy)
+	w.expect("GET assets")
+	w.expectReady(after, "True Ready")
+}
+
+func TestAStatusThatCouldNotBeStoredIsToldLater(t *testing.T) {
+	policy := aPolicy("assets")
+	w := newWorld(t, policy, aProvider())
+	w.mustPass(policy)
+	w.later(time.Hour)
+	w.s3.live["assets"] = theirs
+	w.events.take()
+	w.applyFault = apierrors.NewConflict(schema.GroupResource{Resource: "bucketcorspolicies"}, "web", errors.New("changed"))
+	result, err := w.pass(policy)
+	if err != nil || result.RequeueAfter != staleInterval {
+		t.Errorf("a policy that changed meanwhile: %+v %v", result, err)
+	}
+	w.applyFault = nil
+	w.later(time.Second)
+	w.s3.takeRequests()
+	after := w.mustPass(policy)
+	w.expect("GET assets")
+	if drift := after.Status.Buckets[0].LastDrift; drift == nil || !drift.Corrected || !drift.DetectedTime.Time.Equal(noon.Add(time.Hour)) {
+		t.Errorf("the drift is %+v", drift)
+	}
+	expectEqual(t, "the events", w.events.take(), []string{
+		`Warning DriftCorrected Apply: somebody changed bucket "assets"; put right: rule "web": allowedOrigins: + https://evil.example, - https://app.example.com`})
+}
+
+func TestAForeignChangeIsPutRightAndTold(t *testing.T) {
+	policy := aPolicy("assets")
+	w := newWorld(t, policy, aProvider())
+	w.mustPass(policy)
+	for name, ago := range map[string]time.Duration{"seconds after our write": 3 * time.Second, "long after": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			w.later(ago)
+			w.s3.live["assets"] = theirs
+			w.s3.takeRequests()
+			w.events.take()
+			after := w.mustPass(policy)
+			w.expect("GET assets", "PUT assets")
+			if drift := after.Status.Buckets[0].LastDrift; drift == nil || !drift.Corrected || !drift.DetectedTime.Time.Equal(w.clock.Now()) {
+				t.Errorf("the drift is %+v", drift)
+			}
+			if events := w.events.take(); len(events) != 1 || !strings.HasPrefix(events[0], "Warning DriftCorrected ") {
+				t.Errorf("the events are %q", events)
+			}
+		})
+	}
+}
+
+func TestAForeignChangeInTheSecondOfOurWriteIsTold(t *testing.T) {
+	policy := aPolicy("assets")
+	w := newWorld(t, policy, aProvider())
+	w.mustPass(policy)
+	w.s3.live["assets"] = theirs
+	after := w.mustPass(policy)
+	if drift := after.Status.Buckets[0].LastDrift; drift == nil || !drift.Corrected {
+		t.Errorf("the drift is %+v", drift)
+	}
+}
+
+func TestAnOldAnswerIsNotTakenForDrift(t *testing.T) {
+	for _, restarted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restarted %t", restarted), func(t *testing.T) {
+			policy := aPolicy("assets")
+			w := newWorld(t, policy, aProvider())
+			w.mustPass(policy)
+			w.expect("GET assets", "PUT assets")
+			w.s3.stale["assets"] = nothing
+			if restarted {
+				w.restart()
+			}
+			w.later(20 * time.Second)
+			result, err := w.pass(policy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.expect("GET assets")
+			// What is left of the time, and jitter.
+			if result.RequeueAfter > 48*time.Second {
+				t.Errorf("the next look is only in %s, and until then it is not known what the bucket is like", result.RequeueAfter)
+			}
+			w.later(time.Minute)
+			after := w.mustPass(policy)
+			w.expect("GET assets", "PUT assets")
+			if drift := after.Status.Buckets[0].LastDrift; drift == nil {
+				t.Error("what did not settle was not told as a foreign change")
+			}
+		})
+	}
+}
+
+// Two writes within the time that answers take to settle: an answer may be from
+// before either.
+func TestAnAnswerFromBeforeTheLastTwoWritesIsNotTakenForDrift(t *testing.T) {
+	policy := aPolicy("assets")
+	w := newWorld(t, policy, aProvider())
+	w.mustPass(policy)
+	w.later(5 * time.Second)
+	w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules = rulesFor("https://new.example.com") })
+	w.mustPass(policy)
+	w.later(5 * time.Second)
+	w.s3.stale["assets"] = nothing
+	w.s3.takeRequests()
+	after := w.mustPass(policy)
+	w.expect("GET assets")
+	if drift := after.Status.Buckets[0].LastDrift; drift != nil {
+		t.Errorf("a drift is told: %+v", drift)
+	}
+}
+
+func TestAChangedSpecIsWrittenAtOnceAndIsNoDrift(t *testing.T) {
+	policy := aPolicy("assets")
+	w := newWorld(t, policy, aProvider())
+	w.mustPass(policy)
+	w.later(2 * time.Second)
+	w.s3.takeRequests()
+	w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules = rulesFor("https://new.example.com") })
+	after := w.mustPass(policy)
+	w.expect("GET assets", "PUT assets")
+	w.expectReady(after, "True Ready")
+	if after.Status.Buckets[0].LastDrift != nil {
+		t.Errorf("the drift is %+v", after.Status.Buckets[0].LastDrift)
+	}
+}
+
+func TestNothingIsWrittenThatMayNotBe(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change   func(*s3v1alpha1.BucketCORSPolicySpec)
+		provider func(*s3v1alpha1.BucketProvider)
+		others   []*s3v1alpha1.BucketCORSPolicy
+		requests []string
+		ready    string
+		state    s3v1alpha1.BucketState
+	}{
+		"suspended":              {change: func(s *s3v1alpha1.BucketCORSPolicySpec) { s.Suspend = true }, ready: "Unknown Suspended", state: s3v1alpha1.BucketPending},
+		"suspended and observed": {change: func(s *s3v1alpha1.BucketCORSPolicySpec) { s.Suspend, s.Mode = true, s3v1alpha1.PolicyModeObserve }, ready: "Unknown Suspended", state: s3v1alpha1.BucketPending},
+		"observed":               {change: func(s *s3v1alpha1.BucketCORSPolicySpec) { s.Mode = s3v1alpha1.PolicyModeObserve }, requests: []string{"GET assets"}, ready: "False Drifted", state: s3v1alpha1.BucketDrifted},
+		"mistakes in the rules":  {change: func(s *s3v1alpha1.BucketCORSPolicySpec) { s.Rules = rulesFor("*.*") }, ready: "False InvalidRules", state: s3v1alpha1.BucketPending},
+		"another provider that does not exist": {change: func(s *s3v1alpha1.BucketCORSPolicySpec) { s.ProviderRef = &s3v1alpha1.ProviderReference{Name: "other"} },
+			ready: "False ProviderNotFound", state: s3v1alpha1.BucketPending},
+		"no grant": {provider: func(p *s3v1alpha1.BucketProvider) { p.Spec.Access = nil }, ready: "False NotPermitted", state: s3v1alpha1.BucketDenied},
+		"an older policy": {others: []*s3v1alpha1.BucketCORSPolicy{namedPolicy("team-b", "web", noon.Add(-24*time.Hour), "assets")},
+			ready: "False Conflicted", state: s3v1alpha1.BucketConflicted},
+		"no grant, and an older policy of somebody else": {provider: func(p *s3v1alpha1.BucketProvider) { p.Spec.Access = []s3v1alpha1.AccessGrant{grant("team-b", "*")} },
+			others: []*s3v1alpha1.BucketCORSPolicy{namedPolicy("team-b", "web", noon.Add(-24*time.Hour), "assets")},
+			ready:  "False NotPermitted", state: s3v1alpha1.BucketDenied},
+		"a Secret that does not exist": {provider: func(p *s3v1alpha1.BucketProvider) {
+			p.Spec.Credentials = &s3v1alpha1.ProviderCredentials{SecretRef: &s3v1alpha1.SecretReference{Name: "s3-keys"}}
+		}, ready: "False SecretNotFound", state: s3v1alpha1.BucketPending},
+	} {
+		t.Run(name, func(t *testing.T) {
+			policy, provider := aPolicy("assets"), aProvider()
+			if tt.change != nil {
+				tt.change(&policy.Spec)
+			}
+			if tt.provider != nil {
+				tt.provider(provider)
+			}
+			w := newWorld(t, policy, provider)
+			for _, other := range tt.others {
+				if err := w.client.Create(t.Context(), other); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.s3.live["assets"] = theirs
+			after := w.mustPass(policy)
+			w.expect(tt.requests...)
+			w.expectReady(after, tt.ready)
+			if b := after.Status.Buckets[0]; b.State != tt.state {
+				t.Errorf("the bucket is %s: %s", b.State, b.Message)
+			}
+			if !cors.Equal(theirs, w.s3.live["assets"]) {
+				t.Error("the bucket was written")
+			}
+		})
+	}
+}
+
+func TestADeniedPolicyLearnsNothingOfOtherNamespaces(t *testing.T) {
+	policy, provider := aPolicy("assets"), aProvider()
+	provider.Spec.Access = []s3v1alpha1.AccessGrant{grant("team-b", "*")}
+	w := newWorld(t, policy, provider, namedPolicy("team-b", "secret-project", noon.Add(-24*time.Hour), "assets"))
+	after := w.mustPass(policy)
+	if said := fmt.Sprint(after.Status); strings.Contains(said, "secret-project") {
+		t.Errorf("the status names it: %s", after.Status.Buckets[0].Message)
+	}
+}
+
+func TestTheNextPolicyTakesOverWhenTheOwnerGoes(t *testing.T) {
+	older, younger := namedPolicy("team-b", "web", noon.Add(-24*time.Hour), "assets"), aPolicy("assets")
+	older.Spec.Rules = rulesFor("https://older.example.com")
+	w := newWorld(t, older, younger, aProvider())
+	w.expectReady(w.mustPass(younger), "False Conflicted")
+	w.expectReady(w.mustPass(older), "True Ready")
+	w.expectReady(w.mustPass(younger), "False Conflicted")
+	w.expect("GET assets", "PUT assets")
+	w.delete(older)
+	after := w.mustPass(younger)
+	w.expect("GET assets", "PUT assets")
+	w.expectReady(after, "True Ready")
+	if after.Status.Buckets[0].LastDrift != nil {
+		t.Error("what the owner left is taken for a foreign change")
+	}
+}
+
+func TestAWithdrawnGrantStopsEverythingAndTouchesNothing(t *testing.T) {
+	policy := aPolicy("assets", "logs")
+	w := newWorld(t, policy, aProvider())
+	w.mustPass(policy)
+	w.s3.takeRequests()
+	provider := aProvider()
+	if err := w.client.Get(t.Context(), namedKey(provider), provider); err != nil {
+		t.Fatal(err)
+	}
+	provider.Spec.Access = []s3v1alpha1.AccessGrant{grant("team-a", "logs")}
+	if err := w.client.Update(t.Context(), provider); err != nil {
+		t.Fatal(err)
+	}
+	w.later(time.Hour)
+	after := w.mustPass(policy)
+	w.expect("GET logs") // the rest of the policy goes on
+	w.expectReady(after, "False NotPermitted")
+	expectEqual(t, "the buckets", bucketLines(after.Status), []string{"1/2",
+		"assets Denied NotPermitted (ours) applied 0s: the provider does not grant this bucket to the namespace of the policy",
+		"logs Synced Synced (ours) applied 0s"})
+}
+
+func TestOneBucketsFailureDoesNotKeepTheOthers(t *testing.T) {
+	buckets := numbered("bucket", 20)
+	policy := aPolicy(buckets...)
+	w := newWorld(t, policy, aProvider())
+	w.s3.faults = map[string]error{"GET bucket-03": throttled, "PUT bucket-07": accessDenied, "OPEN bucket-11": notFound}
+	if _, err := w.pass(policy); !errors.Is(err, throttled) {
+		t.Errorf("the error is %v", err)
+	}
+	for i, name := range buckets {
+		if failed := i == 3 || i == 7 || i == 11; failed == cors.Equal(ours, w.s3.live[name]) {
+			t.Errorf("%s has %+v", name, w.s3.live[name])
+		}
+	}
+	after := w.get(policy)
+	if after.Status.BucketSummary != "17/20" {
+		t.Errorf("the summary is %s", after.Status.BucketSummary)
+	}
+	if w.s3.mostWorking > bucketsAtOnce {
+		t.Errorf("%d buckets were worked on at the same time", w.s3.mostWorking)
+	}
+	expectInvariants(t, after, after.Status)
+}
+
+func TestASecretIsReadFromTheOperatorsNamespace(t *testing.T) {
+	policy, provider := aPolicy("assets"), aProvider()
+	provider.Spec.Credentials = &s3v1alpha1.ProviderCredentials{SecretRef: &s3v1alpha1.SecretReference{Name: "s3-keys"}}
+	elsewhere := aSecret(map[string]string{"AWS_ACCESS_KEY_ID": "wrong", "AWS_SECRET_ACCESS_KEY": "wrong"})
+	elsewhere.Namespace = "team-a"
+	w := newWorld(t, policy, provider, elsewhere)
+
+	after := w.mustPass(policy)
+	w.expectReady(after, "False SecretNotFound")
+	if got, want := after.Status.Buckets[0].Message, `there is no Secret bucketcors-system/s3-keys, which BucketProvider "default" takes its credentials from`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	secret := aSecret(nil)
+	if err := w.client.Create(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	after = w.mustPass(policy)
+	w.expectReady(after, "False SecretInvalid")
+	if got, want := after.Status.Buckets[0].Message, `Secret bucketcors-system/s3-keys, which BucketProvider "default" takes its credentials from, has no AWS_ACCESS_KEY_ID and no AWS_SECRET_ACCESS_KEY`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	w.expect()
+	secret.Data = aSecret(map[string]string{"AWS_ACCESS_KEY_ID": "AKIA\n", "AWS_SECRET_ACCESS_KEY": "s3cr3t\n"}).Data
+	if err := w.client.Update(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	w.expectReady(w.mustPass(policy), "True Ready")
+	w.expect("GET assets", "PUT assets")
+	if c := w.s3.opened["assets"].Credentials; c == nil || *c != (bucket.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "s3cr3t"}) {
+		t.Error("the bucket was opened with other credentials")
+	}
+}
+
+func TestAnAPIServerThatCannotBeAskedIsAnError(t *testing.T) {
+	policy := aPolicy("assets")
+	w := newWorld(t, policy, aProvider())
+	w.applyFault = apierrors.NewInternalError(errors.New("etcd is away"))
+	if _, err := w.pass(policy); !apierrors.IsInternalError(err) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// A service that answers nothing uses up the time of a pass: there has to be
+// some left to say so.
+func TestTheStatusTellsOfAServiceThatAnswersNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		policy := aPolicy(numbered("bucket", 100)...)
+		w := newWorld(t, policy, aProvider())
+		w.s3.hang = true
+		if _, err := w.pass(policy); !errors.Is(err, throttled) && err == nil {
+			t.Error("nothing is tried again")
+		}
+		after := w.get(policy)
+		w.expectReady(after, "False Timeout")
+	})
+}

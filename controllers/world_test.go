@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	clientgoapplyconfiguration "k8s.io/client-go/applyconfigurations"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	clocktesting "k8s.io/utils/clock/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
+	"github.com/bucketcors/bucketcors/api/v1alpha1/applyconfiguration"
+	"github.com/bucketcors/bucketcors/internal/bucket"
+	"github.com/bucketcors/bucketcors/internal/cors"
+)
+
+// world is a reconciler with an API server and an S3 service in memory.
+type world struct {
+	t          *testing.T
+	client     client.Client
+	s3         *service
+	clock      *clocktesting.FakePassiveClock
+	events     *eventList
+	reconciler *PolicyReconciler
+	// apiWrites counts the patches and applies of the operator.
+	apiWrites int
+	// applyFault is what the next apply of a status is answered with; nil when
+	// it succeeds.
+	applyFault error
+}
+
+func newWorld(t *testing.T, objects ...client.Object) *world {
+	t.Helper()
+	w := &world{t: t, s3: newService(), clock: clocktesting.NewFakePassiveClock(noon), events: &eventList{}}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, s3v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
+		WithStatusSubresource(&s3v1alpha1.BucketCORSPolicy{}).
+		WithIndex(&s3v1alpha1.BucketCORSPolicy{}, bucketIndex, indexBuckets).
+		WithTypeConverters(applyconfiguration.NewTypeConverter(scheme), clientgoapplyconfiguration.NewTypeConverter(clientgoscheme.Scheme), managedfields.NewDeducedTypeConverter()).
+		WithInterceptorFuncs(interceptor.Funcs{
+			Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+				w.apiWrites++
+				return c.Patch(ctx, obj, patch, opts...)
+			},
+			SubResourceApply: func(ctx context.Context, c client.Client, subResource string, obj runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if w.applyFault != nil {
+					return w.applyFault
+				}
+				w.apiWrites++
+				return c.SubResource(subResource).Apply(ctx, obj, opts...)
+			},
+		}).Build()
+	w.restart()
+	return w
+}
+
+// restart is a new operator that knows nothing of the one before.
+func (w *world) restart() {
+	w.reconciler = &PolicyReconciler{Client: w.client, Buckets: w.s3, Recorder: w.events, Clock: w.clock,
+		Namespace: "bucketcors-system", DriftCheckInterval: 5 * time.Minute, Concurrency: 1}
+}
+
+// pass makes one pass over a policy.
+func (w *world) pass(policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
+	return reconcile.AsReconciler(w.client, w.reconciler).Reconcile(w.t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(policy)})
+}
+
+// mustPass makes one pass that has to succeed, and returns the policy after it;
+// nil when it is gone.
+func (w *world) mustPass(policy *s3v1alpha1.BucketCORSPolicy) *s3v1alpha1.BucketCORSPolicy {
+	w.t.Helper()
+	if _, err := w.pass(policy); err != nil {
+		w.t.Fatal(err)
+	}
+	after := w.get(policy)
+	if after != nil && after.DeletionTimestamp.IsZero() {
+		expectInvariants(w.t, after, after.Status)
+	}
+	return after
+}
+
+func (w *world) get(policy *s3v1alpha1.BucketCORSPolicy) *s3v1alpha1.BucketCORSPolicy {
+	w.t.Helper()
+	var found s3v1alpha1.BucketCORSPolicy
+	switch err := w.client.Get(w.t.Context(), client.ObjectKeyFromObject(policy), &found); {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		w.t.Fatal(err)
+	}
+	return &found
+}
+
+// edit changes the spec of a policy as a person does.
+func (w *world) edit(policy *s3v1alpha1.BucketCORSPolicy, change func(*s3v1alpha1.BucketCORSPolicySpec)) {
+	w.t.Helper()
+	found := w.get(policy)
+	change(&found.Spec)
+	found.Generation++
+	if err := w.client.Update(w.t.Context(), found); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) delete(object client.Object) {
+	w.t.Helper()
+	if err := w.client.Delete(w.t.Context(), object); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) later(by time.Duration) { w.clock.SetTime(w.clock.Now().Add(by)) }
+
+// expect compares the requests to S3 since the last call with want.
+func (w *world) expect(want ...string) {
+	w.t.Helper()
+	got := w.s3.takeRequests()
+	slices.Sort(want)
+	expectEqual(w.t, "the requests to S3", got, want)
+}
+
+// expectReady compares the condition Ready of a policy with "Status Reason".
+func (w *world) expectReady(policy *s3v1alpha1.BucketCORSPolicy, want string) {
+	w.t.Helper()
+	if len(policy.Status.Conditions) == 0 {
+		w.t.Fatal("there are no conditions")
+	}
+	if c := policy.Status.Conditions[0]; string(c.Status)+" "+c.Reason != want {
+		w.t.Errorf("Ready is %s %s (%s), not %s", c.Status, c.Reason, c.Message, want)
+	}
+}
+
+// eventList is what was recorded.
+type eventList struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *eventList) Eventf(_, _ runtime.Object, kind, reason, action, note string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, kind+" "+reason+" "+action+": "+fmt.Sprintf(note, args...))
+}
+
+// take are the events since the last call.
+func (l *eventList) take() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines := l.lines
+	l.lines = nil
+	return lines
+}
+
+// service is an S3 service in memory, which notes requests and does as told.
+type service struct {
+	mu       sync.Mutex
+	live     map[string]cors.Configuration
+	requests []string
+	// faults answer requests such as "GET assets".
+	faults map[string]error
+	// stale answers reads in place of what is there.
+	stale map[string]cors.Configuration
+	// opened are the connections of the buckets, by name.
+	opened map[string]bucket.Provider
+	// working and mostWorking count requests that are worked on at the same time.
+	working, mostWorking int
+	// hang makes requests wait for the end of their context.
+	hang bool
+}
+
+func newService() *service {
+	return &service{live: map[string]cors.Configuration{}, faults: map[string]error{}, stale: map[string]cors.Configuration{}, opened: map[string]bucket.Provider{}}
+}
+
+func (s *service) Open(_ context.Context, provider bucket.Provider, location bucket.Location) (Bucket, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opened[location.Name] = provider
+	if err := s.faults["OPEN "+location.Name]; err != nil {
+		return nil, err
+	}
+	return serviceBucket{s, location.Name}, nil
+}
+
+// takeRequests are the requests since the last call, sorted.
+func (s *service) takeRequests() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	requests := s.requests
+	s.requests = nil
+	slices.Sort(requests)
+	return requests
+}
+
+// do is one request: it is noted, and fails when told to.
+func (s *service) do(ctx context.Context, request string, work func()) error {
+	s.mu.Lock()
+	s.requests = append(s.requests, request)
+	s.working++
+	s.mostWorking = max(s.mostWorking, s.working)
+	hang := s.hang
+	s.mu.Unlock()
+	if hang {
+		<-ctx.Done()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.working--
+	if err := s.faults[request]; err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return &bucket.Error{Reason: bucket.Timeout, Fate: bucket.Transient, Message: "no answer in time", Err: ctx.Err()}
+	}
+	work()
+	return nil
+}
+
+type serviceBucket struct {
+	service *service
+	name    string
+}
+
+func (b serviceBucket) GetCORS(ctx context.Context) (live cors.Configuration, err error) {
+	err = b.service.do(ctx, "GET "+b.name, func() {
+		live = b.service.live[b.name]
+		if old, found := b.service.stale[b.name]; found {
+			live = old
+		}
+	})
+	return live, err
+}
+
+func (b serviceBucket) PutCORS(ctx context.Context, configuration cors.Configuration) error {
+	return b.service.do(ctx, "PUT "+b.name, func() { b.service.live[b.name] = configuration })
+}
+
+func (b serviceBucket) DeleteCORS(ctx context.Context) error {
+	return b.service.do(ctx, "DELETE "+b.name, func() { delete(b.service.live, b.name) })
+}
+
+// aSecret is the Secret "s3-keys" in the operator's namespace.
+func aSecret(data map[string]string) *corev1.Secret {
+	secret := &corev1.Secret{Data: map[string][]byte{}}
+	secret.Namespace, secret.Name = "bucketcors-system", "s3-keys"
+	for key, value := range data {
+		secret.Data[key] = []byte(value)
+	}
+	return secret
+}
