@@ -3,6 +3,7 @@
 package controllers
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
@@ -34,6 +35,17 @@ type write struct {
 	// replacedHash is of what was there before; empty when it is not known,
 	// because the operator started after the write.
 	replacedHash string
+	// olderHashes are of what was there before earlier writes that have not
+	// settled either.
+	olderHashes []string
+}
+
+// over is the write as one that follows another, which may be nil.
+func (w write) over(earlier *write) write {
+	if earlier != nil && earlier.replacedHash != "" && w.time.Sub(earlier.time) < settleTime {
+		w.olderHashes = append(slices.Clone(earlier.olderHashes), earlier.replacedHash)
+	}
+	return w
 }
 
 // action is what has to be done to a bucket.
@@ -51,6 +63,13 @@ const (
 	put
 	// mend: the bucket was as desired and somebody changed it.
 	mend
+
+	// removed: the policy is going away, and the bucket has no configuration any
+	// more.
+	removed
+	// spared: the policy is going away, and the bucket keeps a configuration that
+	// is not ours.
+	spared
 )
 
 func (v view) decide() action {
@@ -75,5 +94,6 @@ func (v view) settling() bool {
 	if v.write == nil || v.now.Sub(v.write.time) >= settleTime || v.write.hash != cors.Hash(v.desired) {
 		return false
 	}
-	return v.write.replacedHash == "" || v.write.replacedHash == cors.Hash(v.live)
+	live := cors.Hash(v.live)
+	return v.write.replacedHash == "" || v.write.replacedHash == live || slices.Contains(v.write.olderHashes, live)
 }

@@ -13,7 +13,7 @@ import (
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 )
 
-// maxNoteLength is the bound of events.k8s.io.
+// maxNoteLength is the bound of events.k8s.io, in bytes.
 const maxNoteLength = 1024
 
 // The actions of events: what the operator was doing.
@@ -39,7 +39,7 @@ func eventsFor(before, after s3v1alpha1.BucketCORSPolicyStatus) []event {
 	}
 	var events []event
 	add := func(kind, reason, action, note string) {
-		events = append(events, event{kind, reason, action, truncate(note, maxNoteLength)})
+		events = append(events, event{kind, reason, action, truncateBytes(note, maxNoteLength)})
 	}
 	for _, b := range after.Buckets {
 		was := previous[b.Name]
@@ -75,7 +75,7 @@ func sameDrift(a, b *s3v1alpha1.Drift) bool {
 // reportCleanUp tells what became of the buckets of a policy that goes away.
 func (r *PolicyReconciler) reportCleanUp(policy *s3v1alpha1.BucketCORSPolicy, o outcome) {
 	for _, b := range o.buckets {
-		e := event{corev1.EventTypeNormal, s3v1alpha1.ReasonRemoved, actionCleanUp, fmt.Sprintf("removed the configuration of bucket %q", b.name)}
+		e := event{corev1.EventTypeNormal, s3v1alpha1.ReasonRemoved, actionCleanUp, fmt.Sprintf("bucket %q has no CORS configuration any more", b.name)}
 		if why := b.whyKept(); why != "" {
 			e.kind, e.reason = corev1.EventTypeWarning, s3v1alpha1.ReasonKept
 			e.note = fmt.Sprintf("left bucket %q as it is: %s", b.name, why)
@@ -93,8 +93,8 @@ func (b bucketOutcome) whyKept() string {
 		return fmt.Sprintf("it belongs to policy %s", b.owner)
 	case b.failure != nil:
 		return b.failure.Message
-	case b.action != put:
-		return "it has no configuration, or one that this policy did not put there"
+	case b.action == spared:
+		return "its configuration is not the one that this policy put there"
 	default:
 		return ""
 	}

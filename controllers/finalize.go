@@ -107,8 +107,7 @@ func (r *PolicyReconciler) cleanUp(ctx context.Context, policy *s3v1alpha1.Bucke
 }
 
 // removeConfiguration removes the configuration of a bucket unless somebody has
-// changed it since: what is not ours stays. The action of the outcome is put
-// when it was removed.
+// changed it since: what is not ours stays.
 func (r *PolicyReconciler) removeConfiguration(ctx context.Context, task bucketTask) bucketOutcome {
 	o := bucketOutcome{name: task.name}
 	live, err := task.bucket.GetCORS(ctx)
@@ -116,15 +115,20 @@ func (r *PolicyReconciler) removeConfiguration(ctx context.Context, task bucketT
 		o.failure = failureOf(err)
 		return o
 	}
-	applied := task.view(live).appliedHash
-	if len(live.Rules) == 0 || (!cors.Equal(task.desired, live) && cors.Hash(live) != applied) {
+	ours := cors.Equal(task.desired, live) || cors.Hash(live) == task.view(live).appliedHash
+	switch {
+	case len(live.Rules) == 0:
+		o.action = removed
+		return o
+	case !ours:
+		o.action = spared
 		return o
 	}
 	if err := task.bucket.DeleteCORS(ctx); err != nil {
 		o.failure = failureOf(err)
 		return o
 	}
-	o.action = put
+	o.action = removed
 	logf.FromContext(ctx).Info("removed the CORS configuration", "bucket", task.name)
 	return o
 }

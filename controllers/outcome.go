@@ -53,7 +53,7 @@ const jitterFactor = 0.2
 // result is when to look again. interval is the time between two looks in quiet
 // times.
 func (o outcome) result(interval time.Duration, now time.Time) (ctrl.Result, error) {
-	if o.acceptance.reason == s3v1alpha1.ReasonInvalidRules {
+	if o.acceptance.reason == s3v1alpha1.ReasonInvalidRules && len(o.buckets) == 0 {
 		return ctrl.Result{}, nil
 	}
 	next := interval

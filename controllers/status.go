@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -140,10 +141,10 @@ func urgency(r bucketReport) int {
 func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, desired cors.Configuration, now time.Time) bucketReport {
 	wanted := cors.Hash(desired)
 	wasSynced := b.State == s3v1alpha1.BucketSynced && b.ConfigurationHash == wanted
-	if o.write != nil && (b.LastAppliedTime == nil || b.LastAppliedTime.Time.Before(o.write.time)) {
+	if o.write != nil && (b.LastAppliedTime == nil || !o.write.time.Before(b.LastAppliedTime.Time)) {
 		b.LastAppliedTime = new(metav1.NewTime(o.write.time))
-		if o.write.drift != nil {
-			b.LastDrift = o.write.drift
+		if drift := o.write.drift; drift != nil && (b.LastDrift == nil || !drift.DetectedTime.Before(b.LastDrift.DetectedTime)) {
+			b.LastDrift = drift
 		}
 	}
 
@@ -159,7 +160,7 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, desired cors.Configur
 		return bucketReport{b, true}
 	case o.failure != nil:
 		if o.action == mend {
-			b.LastDrift = driftFor(b.LastDrift, o.changes, false, now)
+			b.LastDrift = driftFor(b, o.changes, false, now)
 		}
 		b.Reason, b.Message = string(o.failure.Reason), truncate(o.failure.Message, maxMessageLength)
 		known := true
@@ -174,9 +175,17 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, desired cors.Configur
 			b.State = s3v1alpha1.BucketFailed
 		}
 		return bucketReport{b, known}
+	case o.action == removed:
+		b.State, b.Reason, b.ConfigurationHash = s3v1alpha1.BucketPending, s3v1alpha1.ReasonRemoved, ""
+		b.Message = "the policy is going away and the bucket has no configuration any more"
+		return bucketReport{b, true}
+	case o.action == spared:
+		b.State, b.Reason, b.ConfigurationHash = s3v1alpha1.BucketPending, s3v1alpha1.ReasonKept, ""
+		b.Message = "the policy is going away and the bucket keeps its configuration, which is not that of the policy"
+		return bucketReport{b, true}
 	case o.action == tell:
+		b.LastDrift = driftFor(b, o.changes, false, now)
 		b.State, b.Reason = s3v1alpha1.BucketDrifted, s3v1alpha1.ReasonDrifted
-		b.LastDrift = driftFor(b.LastDrift, o.changes, false, now)
 		b.Message = truncate("the bucket differs from the policy, which only observes: "+enumerate(changeStrings(o.changes), "; ", "difference"), maxMessageLength)
 		return bucketReport{b, true}
 	default:
@@ -186,15 +195,16 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, desired cors.Configur
 	}
 }
 
-// driftFor is the record of a foreign change. The same change that is still
-// there keeps the time at which it was first seen.
-func driftFor(before *s3v1alpha1.Drift, changes []cors.Change, corrected bool, now time.Time) *s3v1alpha1.Drift {
+// driftFor is the record of a foreign change to a bucket, whose status before
+// is given. The same change that is still there keeps the time at which it was
+// first seen.
+func driftFor(b s3v1alpha1.BucketStatus, changes []cors.Change, corrected bool, now time.Time) *s3v1alpha1.Drift {
 	drift := &s3v1alpha1.Drift{
 		DetectedTime: new(metav1.NewTime(now)),
 		Corrected:    corrected,
 		Changes:      changeStrings(changes),
 	}
-	if before != nil && !before.Corrected && slices.Equal(before.Changes, drift.Changes) {
+	if before := b.LastDrift; before != nil && !before.Corrected && b.State != s3v1alpha1.BucketSynced && slices.Equal(before.Changes, drift.Changes) {
 		drift.DetectedTime = before.DetectedTime
 	}
 	return drift
@@ -267,11 +277,11 @@ func reconcilingVerdict(o outcome, ready verdict) *verdict {
 
 // stalledVerdict is there while only a change of the spec can help.
 func stalledVerdict(o outcome, ready verdict) *verdict {
-	if o.acceptance.reason == s3v1alpha1.ReasonInvalidRules {
-		return &verdict{metav1.ConditionTrue, o.acceptance.reason, ready.message}
-	}
 	if reconcilingVerdict(o, ready) != nil {
 		return nil
+	}
+	if o.acceptance.reason == s3v1alpha1.ReasonInvalidRules {
+		return &verdict{metav1.ConditionTrue, o.acceptance.reason, ready.message}
 	}
 	for _, b := range o.buckets {
 		if b.failure != nil && b.failure.Fate == bucket.Invalid {
@@ -293,7 +303,17 @@ func summarize(reports []bucketReport, wanted string) string {
 	return fmt.Sprintf("%d/%d", synced, len(reports))
 }
 
-// truncate cuts a text to a number of characters.
+// truncateBytes cuts a text to a number of bytes, between characters.
+func truncateBytes(text string, size int) string {
+	const ellipsis = "…"
+	if len(text) <= size {
+		return text
+	}
+	return strings.ToValidUTF8(text[:size-len(ellipsis)], "") + ellipsis
+}
+
+// truncate cuts a text to a number of characters, which is what a schema
+// counts.
 func truncate(text string, characters int) string {
 	runes := []rune(text)
 	if len(runes) <= characters {

@@ -61,18 +61,21 @@ func (r *PolicyReconciler) eachBucket(ctx context.Context, policy *s3v1alpha1.Bu
 
 	outcomes := make([]bucketOutcome, len(policy.Spec.Buckets))
 	for i, reference := range policy.Spec.Buckets {
+		o := &outcomes[i]
+		o.name = reference.Name
+		// Who owns a bucket is no business of a namespace that may not touch it.
+		if o.denied = !granted(provider.Spec.Access, policy.Namespace, reference.Name); o.denied {
+			continue
+		}
 		owner, err := r.owner(ctx, provider, reference.Name)
 		if err != nil {
 			return nil, err
 		}
-		outcomes[i] = bucketOutcome{name: reference.Name, denied: owner == nil}
-		switch {
-		case owner == nil:
-		case owner.UID != policy.UID:
-			outcomes[i].owner = client.ObjectKeyFromObject(owner).String()
-		default:
-			outcomes[i].failure = unconnected
+		if owner != nil && owner.UID != policy.UID {
+			o.owner = client.ObjectKeyFromObject(owner).String()
+			continue
 		}
+		o.failure = unconnected
 	}
 
 	ctx, cancel := context.WithTimeout(ctx, workTimeout)
@@ -106,6 +109,9 @@ func (r *PolicyReconciler) syncBucket(ctx context.Context, task bucketTask) buck
 		return o
 	}
 	v := task.view(live)
+	if o.write == nil && v.write != nil {
+		o.write = &loggedWrite{write: *v.write}
+	}
 	o.action = v.decide()
 	if o.action == tell || o.action == mend {
 		o.changes = cors.Diff(task.desired, live)
@@ -118,9 +124,9 @@ func (r *PolicyReconciler) syncBucket(ctx context.Context, task bucketTask) buck
 		o.failure = failureOf(err)
 		return o
 	}
-	entry := loggedWrite{write: write{time: r.now(), hash: cors.Hash(task.desired), replacedHash: cors.Hash(live)}}
+	entry := loggedWrite{write: write{time: r.now(), hash: cors.Hash(task.desired), replacedHash: cors.Hash(live)}.over(v.write)}
 	if o.action == mend {
-		entry.drift = driftFor(task.before().LastDrift, o.changes, true, task.now)
+		entry.drift = driftFor(task.before(), o.changes, true, task.now)
 	}
 	task.log.record(task.policy.UID, task.name, entry)
 	o.write = &entry

@@ -37,8 +37,9 @@ import (
 const (
 	// leaderElectionID is the name of the lease of the replica that works.
 	leaderElectionID = "bucketcors.s3.bucketcors.dev"
-	// minDriftCheckInterval is that of the schema of policies.
+	// The bounds of the drift check interval are those of the schema of policies.
 	minDriftCheckInterval = 10 * time.Second
+	maxDriftCheckInterval = 8760 * time.Hour
 	// serviceAccountNamespaceFile tells a pod its namespace.
 	serviceAccountNamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 	// gracefulStop is how long a stop waits for work in progress; a pod's
@@ -84,7 +85,7 @@ The cluster is the one of the pod, or of --kubeconfig or KUBECONFIG.`,
 	flags := cmd.Flags()
 	flags.IntVar(&options.concurrency, "concurrency", 4, "how many policies are worked on at a time")
 	flags.DurationVar(&options.driftCheckInterval, "drift-check-interval", 5*time.Minute,
-		"time between two looks at a bucket whose policy names none; at least 10s")
+		"time between two looks at a bucket whose policy names none; 10s to 8760h")
 	flags.BoolVar(&options.leaderElect, "leader-elect", false, "work only while holding a lease, so that one of several replicas does")
 	flags.StringVar(&options.metricsAddress, "metrics-bind-address", ":8080", `address of the metrics; "0" for none`)
 	flags.StringVar(&options.healthAddress, "health-probe-bind-address", ":8081", `address of /healthz and /readyz; "0" for none`)
@@ -103,8 +104,8 @@ func (o *controllerOptions) complete() error {
 	if o.concurrency < 1 {
 		return fmt.Errorf("--concurrency is %d: it has to be at least 1", o.concurrency)
 	}
-	if o.driftCheckInterval < minDriftCheckInterval {
-		return fmt.Errorf("--drift-check-interval is %s: it has to be at least %s", o.driftCheckInterval, minDriftCheckInterval)
+	if o.driftCheckInterval < minDriftCheckInterval || o.driftCheckInterval > maxDriftCheckInterval {
+		return fmt.Errorf("--drift-check-interval is %s: it has to be from %s to %s", o.driftCheckInterval, minDriftCheckInterval, maxDriftCheckInterval)
 	}
 	if o.namespace == "" {
 		fromFile, err := os.ReadFile(serviceAccountNamespaceFile)

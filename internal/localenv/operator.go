@@ -102,7 +102,7 @@ func StartOperator(ctx context.Context, options OperatorOptions) (*Operator, err
 	if err != nil {
 		return nil, errors.Join(err, state.remove())
 	}
-	defer log.Close() //nolint:errcheck // the program has its own handle
+	defer log.Close()
 	arguments := append([]string{
 		"controller", "--namespace=" + OperatorNamespace,
 		"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0",
