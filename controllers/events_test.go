@@ -62,6 +62,8 @@ func TestEventsTellWhatBecameDifferent(t *testing.T) {
 		{"a longer one", nil, func() bucketOutcome { return bucketOutcome{failure: timedOut} }, nil},
 		{"another reason", nil, func() bucketOutcome { return bucketOutcome{failure: accessDenied} }, []string{
 			`Warning AccessDenied Reconcile: bucket "assets": access denied`}},
+		{"and another, as bad", nil, func() bucketOutcome { return bucketOutcome{failure: notFound} }, []string{
+			`Warning BucketNotFound Reconcile: bucket "assets": the bucket does not exist`}},
 		{"back", nil, func() bucketOutcome { return bucketOutcome{action: keep} }, []string{"Normal Ready Reconcile: 1 rule in place on 1 bucket"}},
 		{"a difference is observed", nil, func() bucketOutcome { return bucketOutcome{action: tell, changes: foreignChanges()} }, []string{
 			`Warning Drifted Observe: bucket "assets" is not as the policy says: ` + changesOfOurs, "Warning Drifted Reconcile: " + observed}},

@@ -431,7 +431,9 @@ func TestTheStatusTellsOfAServiceThatAnswersNothing(t *testing.T) {
 		if _, err := w.pass(policy); err == nil {
 			t.Error("nothing is tried again")
 		}
-		after := w.get(policy)
-		w.expectReady(after, "False Timeout")
+		w.expectReady(w.get(policy), "False Timeout")
+		if w.s3.mostWorking != bucketsAtOnce {
+			t.Errorf("%d buckets were worked on at the same time, not %d", w.s3.mostWorking, bucketsAtOnce)
+		}
 	})
 }

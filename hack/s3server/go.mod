@@ -2,7 +2,7 @@ module github.com/bucketcors/bucketcors/hack/s3server
 
 go 1.26.0
 
-require github.com/versity/versitygw v1.8.0
+require github.com/versity/versitygw v1.8.0 // indirect
 
 require (
 	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.23.1 // indirect

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Servers makes sure that the programs of the local environment are there, building them if need be, and prints the
 // directory of etcd, kube-apiserver and kubectl, so that this works:
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package localenv runs a real Kubernetes control plane and a real S3 server on this machine, for tests and the demo.
 //
 // [Ensure] provides the programs: etcd, kube-apiserver, kubectl and versitygw, compiled from their Go modules once and then
