@@ -21,11 +21,14 @@ import (
 // FieldOwner is the owner of the fields that the operator writes.
 const FieldOwner = "bucketcors"
 
-// reconcileTimeout bounds one pass over a policy, and workTimeout the work on
-// its buckets, so that there is time left to tell what became of it.
+// The bounds of one pass over a policy. The work on its buckets ends first, so
+// that there is time left to tell what became of it.
 const (
 	reconcileTimeout = 2 * time.Minute
 	workTimeout      = 90 * time.Second
+	// workAfterStop is what is left of workTimeout when the operator is told to
+	// stop. The manager waits longer than that.
+	workAfterStop = 15 * time.Second
 )
 
 // PolicyReconciler keeps the buckets of every BucketCORSPolicy as it says. All
@@ -71,16 +74,18 @@ type PolicyReconciler struct {
 func (r *PolicyReconciler) Reconcile(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
 	// A signal to stop must not come between a write to a bucket and the status
 	// that tells of it: the pass is finished, and the manager waits for it.
+	work, cancelWork := workContext(ctx)
+	defer cancelWork()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reconcileTimeout)
 	defer cancel()
 
 	if !policy.DeletionTimestamp.IsZero() {
-		return r.finalize(ctx, policy)
+		return r.finalize(ctx, work, policy)
 	}
 	if err := r.ensureFinalizer(ctx, policy, cleansUp(policy)); err != nil {
 		return r.retryWhenStale(err)
 	}
-	o, err := r.sync(ctx, policy)
+	o, err := r.sync(work, policy)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -88,6 +93,19 @@ func (r *PolicyReconciler) Reconcile(ctx context.Context, policy *s3v1alpha1.Buc
 		return r.retryWhenStale(err)
 	}
 	return o.result(r.interval(policy), r.now())
+}
+
+// workContext bounds the work on buckets; when ctx is cancelled, more tightly.
+func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), workTimeout)
+	unhook := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(workAfterStop, cancel)
+		context.AfterFunc(work, func() { timer.Stop() })
+	})
+	return work, func() {
+		unhook()
+		cancel()
+	}
 }
 
 // publish writes the status when it changed and then, when it is stored, tells
@@ -104,10 +122,14 @@ func (r *PolicyReconciler) publish(ctx context.Context, policy *s3v1alpha1.Bucke
 	if err := r.Client.Status().Apply(ctx, apply, client.FieldOwner(FieldOwner), client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply the status: %w", err)
 	}
-	for _, e := range eventsFor(policy.Status, status) {
+	r.record(policy, eventsFor(policy.Status, status))
+	return nil
+}
+
+func (r *PolicyReconciler) record(policy *s3v1alpha1.BucketCORSPolicy, events []event) {
+	for _, e := range events {
 		r.Recorder.Eventf(policy, nil, e.kind, e.reason, e.action, "%s", e.note)
 	}
-	return nil
 }
 
 // statusApplyConfiguration is the whole status, to be applied only to the

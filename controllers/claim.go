@@ -55,12 +55,16 @@ func byAge(a, b *s3v1alpha1.BucketCORSPolicy) int {
 // same bucket by the same name. The name of a bucket on AWS is unique whatever
 // the region.
 func serviceOf(provider *s3v1alpha1.BucketProvider) string {
+	const aws = "aws"
 	if provider.Spec.Endpoint == "" {
-		return "aws"
+		return aws
 	}
 	endpoint, err := url.Parse(provider.Spec.Endpoint)
 	if err != nil {
 		return provider.Spec.Endpoint
+	}
+	if host := "." + strings.ToLower(endpoint.Hostname()); strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn") {
+		return aws
 	}
 	scheme := strings.ToLower(endpoint.Scheme)
 	port := endpoint.Port()

@@ -76,10 +76,10 @@ func (v view) decide() action {
 	switch {
 	case cors.Equal(v.desired, v.live):
 		return keep
-	case v.observe:
-		return tell
 	case v.settling():
 		return settle
+	case v.observe:
+		return tell
 	case v.appliedHash == cors.Hash(v.desired):
 		return mend
 	default:
@@ -87,13 +87,25 @@ func (v view) decide() action {
 	}
 }
 
-// settling is whether the live configuration can be an old answer. A third one,
-// neither ours nor the one before, cannot: that is a foreign change, however
-// soon after our write.
+// settling is whether the live configuration can be an old answer of a bucket
+// that is as desired.
 func (v view) settling() bool {
-	if v.write == nil || v.now.Sub(v.write.time) >= settleTime || v.write.hash != cors.Hash(v.desired) {
+	return v.outdated() && v.write.hash == cors.Hash(v.desired)
+}
+
+// outdated is whether the live configuration can be from before our last write.
+// A third one, neither ours nor one from before, cannot: that is a foreign
+// change, however soon after our write.
+func (v view) outdated() bool {
+	if v.write == nil {
+		return false
+	}
+	// A write in the future is that of a replica whose clock is wrong: nobody
+	// knows how old it is.
+	if age := v.now.Sub(v.write.time); age < 0 || age >= settleTime {
 		return false
 	}
 	live := cors.Hash(v.live)
-	return v.write.replacedHash == "" || v.write.replacedHash == live || slices.Contains(v.write.olderHashes, live)
+	return live != v.write.hash &&
+		(v.write.replacedHash == "" || v.write.replacedHash == live || slices.Contains(v.write.olderHashes, live))
 }

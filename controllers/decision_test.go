@@ -74,7 +74,7 @@ func TestWhatHasToBeDoneToABucket(t *testing.T) {
 	}
 }
 
-var actionNames = [...]string{keep: "keep", settle: "settle", tell: "tell", put: "put", mend: "mend"}
+var actionNames = [...]string{keep: "keep", settle: "settle", tell: "tell", put: "put", mend: "mend", removed: "removed", spared: "spared"}
 
 func TestObserveNeverWritesWhateverItSees(t *testing.T) {
 	configurations := []cors.Configuration{nothing, ours, theirs, third}

@@ -29,33 +29,43 @@ type event struct {
 	kind, reason, action, note string
 }
 
-// eventsFor are the events of the step from one status to the next: one for
-// each write, each foreign change and each turn of Ready, and none for what
-// stays as it is.
+type eventBatch []event
+
+// add makes one event of notes, if there are any.
+func (l *eventBatch) add(kind, reason, action string, notes ...string) {
+	if len(notes) > 0 {
+		*l = append(*l, event{kind, reason, action, truncateBytes(strings.Join(notes, "; "), maxNoteLength)})
+	}
+}
+
+// eventsFor are the events of the step from one status to the next: for what
+// was written, for foreign changes, and for a turn of Ready; none for what stays
+// as it is. One event tells of all buckets that the same thing happened to,
+// because events of the same kind, reason and action about one object are
+// counted as one, with the note of the first.
 func eventsFor(before, after s3v1alpha1.BucketCORSPolicyStatus) []event {
 	previous := map[string]s3v1alpha1.BucketStatus{}
 	for _, b := range before.Buckets {
 		previous[b.Name] = b
 	}
-	var events []event
-	add := func(kind, reason, action, note string) {
-		events = append(events, event{kind, reason, action, truncateBytes(note, maxNoteLength)})
-	}
+	var applied, corrected, drifted []string
 	for _, b := range after.Buckets {
 		was := previous[b.Name]
-		drifted := b.LastDrift != nil && !sameDrift(was.LastDrift, b.LastDrift)
+		foreign := b.LastDrift != nil && !sameDrift(was.LastDrift, b.LastDrift)
 		switch {
-		case drifted && b.LastDrift.Corrected:
-			add(corev1.EventTypeWarning, s3v1alpha1.ReasonDriftCorrected, actionApply, fmt.Sprintf(
-				"somebody changed bucket %q; put right: %s", b.Name, strings.Join(b.LastDrift.Changes, "; ")))
-		case drifted:
-			add(corev1.EventTypeWarning, s3v1alpha1.ReasonDrifted, actionObserve, fmt.Sprintf(
-				"bucket %q is not as the policy says: %s", b.Name, strings.Join(b.LastDrift.Changes, "; ")))
+		case foreign && b.LastDrift.Corrected:
+			corrected = append(corrected, fmt.Sprintf("somebody changed bucket %q; put right: %s", b.Name, strings.Join(b.LastDrift.Changes, "; ")))
+		case foreign:
+			drifted = append(drifted, fmt.Sprintf("bucket %q is not as the policy says: %s", b.Name, strings.Join(b.LastDrift.Changes, "; ")))
 		case b.LastAppliedTime != nil && !b.LastAppliedTime.Equal(was.LastAppliedTime):
-			add(corev1.EventTypeNormal, s3v1alpha1.ReasonApplied, actionApply, fmt.Sprintf(
-				"wrote the rules to bucket %q", b.Name))
+			applied = append(applied, fmt.Sprintf("wrote the rules to bucket %q", b.Name))
 		}
 	}
+	var events eventBatch
+	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonApplied, actionApply, applied...)
+	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonDriftCorrected, actionApply, corrected...)
+	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonDrifted, actionObserve, drifted...)
+
 	was := meta.FindStatusCondition(before.Conditions, s3v1alpha1.ConditionReady)
 	is := meta.FindStatusCondition(after.Conditions, s3v1alpha1.ConditionReady)
 	if is != nil && (was == nil || was.Status != is.Status || was.Reason != is.Reason) {
@@ -63,7 +73,7 @@ func eventsFor(before, after s3v1alpha1.BucketCORSPolicyStatus) []event {
 		if is.Status == metav1.ConditionTrue || is.Reason == s3v1alpha1.ReasonSuspended {
 			kind = corev1.EventTypeNormal
 		}
-		add(kind, is.Reason, actionReconcile, is.Message)
+		events.add(kind, is.Reason, actionReconcile, is.Message)
 	}
 	return events
 }
@@ -72,16 +82,20 @@ func sameDrift(a, b *s3v1alpha1.Drift) bool {
 	return a != nil && a.DetectedTime.Equal(b.DetectedTime) && a.Corrected == b.Corrected
 }
 
-// reportCleanUp tells what became of the buckets of a policy that goes away.
-func (r *PolicyReconciler) reportCleanUp(policy *s3v1alpha1.BucketCORSPolicy, o outcome) {
+// cleanUpEvents tell what became of the buckets of a policy that goes away.
+func cleanUpEvents(o outcome) []event {
+	var removed, kept []string
 	for _, b := range o.buckets {
-		e := event{corev1.EventTypeNormal, s3v1alpha1.ReasonRemoved, actionCleanUp, fmt.Sprintf("bucket %q has no CORS configuration any more", b.name)}
 		if why := b.whyKept(); why != "" {
-			e.kind, e.reason = corev1.EventTypeWarning, s3v1alpha1.ReasonKept
-			e.note = fmt.Sprintf("left bucket %q as it is: %s", b.name, why)
+			kept = append(kept, fmt.Sprintf("left bucket %q as it is: %s", b.name, why))
+		} else {
+			removed = append(removed, fmt.Sprintf("bucket %q has no CORS configuration any more", b.name))
 		}
-		r.Recorder.Eventf(policy, nil, e.kind, e.reason, e.action, "%s", e.note)
 	}
+	var events eventBatch
+	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonRemoved, actionCleanUp, removed...)
+	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonKept, actionCleanUp, kept...)
+	return events
 }
 
 // whyKept is why a clean-up left a bucket as it is; empty when it did not.

@@ -41,11 +41,11 @@ func TestEventsTellWhatBecameDifferent(t *testing.T) {
 		{"another write", nil, func() bucketOutcome { return bucketOutcome{action: put, write: wrote(nil)} }, []string{
 			`Normal Applied Apply: wrote the rules to bucket "assets"`}},
 		{"a foreign change is put right", nil, func() bucketOutcome {
-			return bucketOutcome{action: mend, changes: foreignChanges(), write: wrote(driftFor(nil, foreignChanges(), true, now))}
+			return bucketOutcome{action: mend, changes: foreignChanges(), write: wrote(driftOf(foreignChanges(), true, now))}
 		}, []string{`Warning DriftCorrected Apply: somebody changed bucket "assets"; put right: ` + changesOfOurs}},
 		{"nothing new after it", nil, func() bucketOutcome { return bucketOutcome{action: keep} }, nil},
 		{"the same foreign change again", nil, func() bucketOutcome {
-			return bucketOutcome{action: mend, changes: foreignChanges(), write: wrote(driftFor(policy.Status.Buckets[0].LastDrift, foreignChanges(), true, now))}
+			return bucketOutcome{action: mend, changes: foreignChanges(), write: wrote(driftFor(policy.Status.Buckets[0], foreignChanges(), true, now))}
 		}, []string{`Warning DriftCorrected Apply: somebody changed bucket "assets"; put right: ` + changesOfOurs}},
 		{"a foreign change that cannot be put right now", nil, func() bucketOutcome {
 			return bucketOutcome{action: mend, changes: foreignChanges(), failure: throttled}
@@ -55,7 +55,7 @@ func TestEventsTellWhatBecameDifferent(t *testing.T) {
 			return bucketOutcome{action: mend, changes: foreignChanges(), failure: throttled}
 		}, nil},
 		{"now it can", nil, func() bucketOutcome {
-			return bucketOutcome{action: mend, changes: foreignChanges(), write: wrote(driftFor(policy.Status.Buckets[0].LastDrift, foreignChanges(), true, now))}
+			return bucketOutcome{action: mend, changes: foreignChanges(), write: wrote(driftFor(policy.Status.Buckets[0], foreignChanges(), true, now))}
 		}, []string{`Warning DriftCorrected Apply: somebody changed bucket "assets"; put right: ` + changesOfOurs, "Normal Ready Reconcile: 1 rule in place on 1 bucket"}},
 		{"a bad moment", nil, func() bucketOutcome { return bucketOutcome{failure: timedOut} }, []string{
 			`Warning Timeout Reconcile: synced when last seen, but now: bucket "assets": no answer in time`}},
@@ -132,11 +132,11 @@ func TestNotesOfEventsFitTheAPI(t *testing.T) {
 
 func TestACleanUpTellsWhyItLeftABucket(t *testing.T) {
 	for want, b := range map[string]bucketOutcome{
-		"": {action: put},
-		"the provider does not grant it to the namespace of the policy":      {denied: true},
-		"it belongs to policy team-b/web":                                    {owner: "team-b/web"},
-		"the bucket does not exist":                                          {failure: notFound},
-		"it has no configuration, or one that this policy did not put there": {action: keep},
+		"": {action: removed},
+		"the provider does not grant it to the namespace of the policy": {denied: true},
+		"it belongs to policy team-b/web":                               {owner: "team-b/web"},
+		"the bucket does not exist":                                     {failure: notFound},
+		"its configuration is not the one that this policy put there":   {action: spared},
 	} {
 		if got := b.whyKept(); got != want {
 			t.Errorf("%+v was left because %q, not %q", b, got, want)

@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,19 +41,19 @@ func (r *PolicyReconciler) ensureFinalizer(ctx context.Context, policy *s3v1alph
 		controllerutil.RemoveFinalizer(policy, s3v1alpha1.FinalizerName)
 	}
 	if err := r.Client.Patch(ctx, policy, patch); err != nil {
-		return fmt.Errorf("patch the finalizers: %w", client.IgnoreNotFound(err))
+		return fmt.Errorf("patch the finalizers: %w", err)
 	}
 	return nil
 }
 
 // finalize cleans up after a policy that is going away, and lets it go when
-// that is done.
-func (r *PolicyReconciler) finalize(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
+// that is done. The work on buckets has a context of its own.
+func (r *PolicyReconciler) finalize(ctx, work context.Context, policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(policy, s3v1alpha1.FinalizerName) {
 		return ctrl.Result{}, nil
 	}
 	if cleansUp(policy) {
-		o, err := r.cleanUp(ctx, policy)
+		o, err := r.cleanUp(work, policy)
 		if err != nil {
 			return ctrl.Result{}, err
 		}
@@ -62,7 +63,7 @@ func (r *PolicyReconciler) finalize(ctx context.Context, policy *s3v1alpha1.Buck
 			}
 			return o.result(r.interval(policy), r.now())
 		}
-		r.reportCleanUp(policy, o)
+		r.record(policy, cleanUpEvents(o))
 	}
 	if err := r.ensureFinalizer(ctx, policy, false); err != nil {
 		return r.retryWhenStale(err)
@@ -77,12 +78,9 @@ func (o outcome) unfinished() bool {
 	if o.acceptance.reason == s3v1alpha1.ReasonProviderNotFound {
 		return true
 	}
-	for _, b := range o.buckets {
-		if b.failure != nil && b.failure.Reason != bucket.BucketNotFound {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(o.buckets, func(b bucketOutcome) bool {
+		return b.action == settle || (b.failure != nil && b.failure.Reason != bucket.BucketNotFound)
+	})
 }
 
 // cleanUp removes the configuration of every bucket that still has the one that
@@ -115,8 +113,12 @@ func (r *PolicyReconciler) removeConfiguration(ctx context.Context, task bucketT
 		o.failure = failureOf(err)
 		return o
 	}
-	ours := cors.Equal(task.desired, live) || cors.Hash(live) == task.view(live).appliedHash
-	switch {
+	v := task.view(live)
+	o.write = task.remembered(v)
+	switch ours := cors.Equal(task.desired, live) || cors.Hash(live) == v.appliedHash; {
+	case !ours && v.outdated():
+		o.action = settle
+		return o
 	case len(live.Rules) == 0:
 		o.action = removed
 		return o
@@ -129,6 +131,9 @@ func (r *PolicyReconciler) removeConfiguration(ctx context.Context, task bucketT
 		return o
 	}
 	o.action = removed
+	task.log.record(task.policy.UID, task.name, loggedWrite{write: write{
+		time: r.now(), hash: cors.Hash(cors.Configuration{}), replacedHash: cors.Hash(live),
+	}.over(v.write)})
 	logf.FromContext(ctx).Info("removed the CORS configuration", "bucket", task.name)
 	return o
 }

@@ -61,13 +61,13 @@ func TestWhatKeepsAPolicyFromGoing(t *testing.T) {
 		outcome outcome
 		want    bool
 	}{
-		"nothing to do":                     {outcome{accepted(), []bucketOutcome{{action: keep}}}, false},
-		"everything removed":                {outcome{accepted(), []bucketOutcome{{action: put}, {action: put}}}, false},
+		"nothing to do":                     {outcome{accepted(), []bucketOutcome{{action: spared}}}, false},
+		"everything removed":                {outcome{accepted(), []bucketOutcome{{action: removed}, {action: removed}}}, false},
 		"a bucket that is gone":             {outcome{accepted(), []bucketOutcome{{failure: notFound}}}, false},
 		"a bucket that is not granted":      {outcome{refused(s3v1alpha1.ReasonNotPermitted), []bucketOutcome{{denied: true}}}, false},
 		"another policy's bucket":           {outcome{accepted(), []bucketOutcome{{owner: "team-b/web"}}}, false},
-		"mistakes in the rules":             {outcome{refused(s3v1alpha1.ReasonInvalidRules), []bucketOutcome{{action: put}}}, false},
-		"a bucket to be tried again":        {outcome{accepted(), []bucketOutcome{{action: put}, {failure: throttled}}}, true},
+		"mistakes in the rules":             {outcome{refused(s3v1alpha1.ReasonInvalidRules), []bucketOutcome{{action: removed}}}, false},
+		"a bucket to be tried again":        {outcome{accepted(), []bucketOutcome{{action: removed}, {failure: throttled}}}, true},
 		"a bucket that refuses us":          {outcome{accepted(), []bucketOutcome{{failure: accessDenied}}}, true},
 		"a Secret that is missing":          {outcome{accepted(), []bucketOutcome{{failure: secretMissing}}}, true},
 		"a provider that is missing":        {outcome{refused(s3v1alpha1.ReasonProviderNotFound), nil}, true},
@@ -102,19 +102,19 @@ func TestDeleteRemovesOnlyWhatIsOurs(t *testing.T) {
 		event     string
 	}{
 		"what we applied": {func(*world, *s3v1alpha1.BucketCORSPolicy) {}, []string{"GET assets", "DELETE assets"}, nothing,
-			`Normal Removed CleanUp: removed the configuration of bucket "assets"`},
+			`Normal Removed CleanUp: bucket "assets" has no CORS configuration any more`},
 		"a foreign change": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) { w.s3.live["assets"] = theirs }, []string{"GET assets"}, theirs,
-			`Warning Kept CleanUp: left bucket "assets" as it is: it has no configuration, or one that this policy did not put there`},
+			`Warning Kept CleanUp: left bucket "assets" as it is: its configuration is not the one that this policy put there`},
 		"what somebody removed already": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) { delete(w.s3.live, "assets") }, []string{"GET assets"}, nothing,
-			`Warning Kept CleanUp: left bucket "assets" as it is: it has no configuration, or one that this policy did not put there`},
+			`Normal Removed CleanUp: bucket "assets" has no CORS configuration any more`},
 		"what we applied before the spec changed": {func(w *world, policy *s3v1alpha1.BucketCORSPolicy) {
 			w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules = rulesFor("https://never.example.com") })
-		}, []string{"GET assets", "DELETE assets"}, nothing, `Normal Removed CleanUp: removed the configuration of bucket "assets"`},
+		}, []string{"GET assets", "DELETE assets"}, nothing, `Normal Removed CleanUp: bucket "assets" has no CORS configuration any more`},
 		"what we applied before somebody made a mistake": {func(w *world, policy *s3v1alpha1.BucketCORSPolicy) {
 			w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules = rulesFor("*.*") })
-		}, []string{"GET assets", "DELETE assets"}, nothing, `Normal Removed CleanUp: removed the configuration of bucket "assets"`},
+		}, []string{"GET assets", "DELETE assets"}, nothing, `Normal Removed CleanUp: bucket "assets" has no CORS configuration any more`},
 		"what we applied before a restart": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) { w.restart() }, []string{"GET assets", "DELETE assets"}, nothing,
-			`Normal Removed CleanUp: removed the configuration of bucket "assets"`},
+			`Normal Removed CleanUp: bucket "assets" has no CORS configuration any more`},
 		"in a bucket that is gone": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) { w.s3.faults["GET assets"] = notFound }, []string{"GET assets"}, ours,
 			`Warning Kept CleanUp: left bucket "assets" as it is: the bucket does not exist`},
 		"in a bucket that is no longer granted": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) {

@@ -121,3 +121,8 @@ func expectEqual(t *testing.T, what string, got, want []string) {
 }
 
 func at(moment time.Time) *metav1.Time { return new(metav1.NewTime(moment)) }
+
+// driftOf is the record of a foreign change that was seen at a moment.
+func driftOf(changes []cors.Change, corrected bool, seen time.Time) *s3v1alpha1.Drift {
+	return &s3v1alpha1.Drift{DetectedTime: at(seen), Corrected: corrected, Changes: changeStrings(changes)}
+}

@@ -35,11 +35,13 @@ var statusReasons = []string{
 	s3v1alpha1.ReasonProviderInvalid, s3v1alpha1.ReasonWrongRegion, s3v1alpha1.ReasonUnsupported,
 	s3v1alpha1.ReasonRejectedByServer, s3v1alpha1.ReasonThrottled, s3v1alpha1.ReasonUnreachable,
 	s3v1alpha1.ReasonTimeout, s3v1alpha1.ReasonServerError,
+	// While a policy is going away.
+	s3v1alpha1.ReasonRemoved, s3v1alpha1.ReasonKept,
 }
 
 // eventReasons are those that only events have.
 var eventReasons = []string{
-	s3v1alpha1.ReasonApplied, s3v1alpha1.ReasonDriftCorrected, s3v1alpha1.ReasonRemoved, s3v1alpha1.ReasonKept,
+	s3v1alpha1.ReasonApplied, s3v1alpha1.ReasonDriftCorrected,
 }
 
 // statesByUrgency are the states of buckets in the order in which they are listed.
@@ -402,7 +404,7 @@ func (w walk) work(b *bucketOutcome, policy *s3v1alpha1.BucketCORSPolicy, desire
 	}
 	b.write = &loggedWrite{write: write{time: now, hash: cors.Hash(desired)}}
 	if b.action == mend {
-		b.write.drift = driftFor(nil, changes, true, now)
+		b.write.drift = driftOf(changes, true, now)
 	}
 }
 

@@ -5,6 +5,7 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -53,7 +54,7 @@ const jitterFactor = 0.2
 // result is when to look again. interval is the time between two looks in quiet
 // times.
 func (o outcome) result(interval time.Duration, now time.Time) (ctrl.Result, error) {
-	if o.acceptance.reason == s3v1alpha1.ReasonInvalidRules && len(o.buckets) == 0 {
+	if o.hopeless() {
 		return ctrl.Result{}, nil
 	}
 	next := interval
@@ -76,4 +77,15 @@ func (o outcome) result(interval time.Duration, now time.Time) (ctrl.Result, err
 		return ctrl.Result{}, fmt.Errorf("%s to be tried again: %w", count(len(transient), "bucket"), errors.Join(transient...))
 	}
 	return ctrl.Result{RequeueAfter: wait.Jitter(next, jitterFactor)}, nil
+}
+
+// hopeless is whether nothing but a change of the spec can help anything of the
+// policy.
+func (o outcome) hopeless() bool {
+	if len(o.buckets) == 0 {
+		return o.acceptance.reason == s3v1alpha1.ReasonInvalidRules
+	}
+	return !slices.ContainsFunc(o.buckets, func(b bucketOutcome) bool {
+		return b.failure == nil || b.failure.Fate != bucket.Invalid
+	})
 }

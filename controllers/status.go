@@ -48,7 +48,7 @@ func statusFor(policy *s3v1alpha1.BucketCORSPolicy, o outcome, now time.Time) s3
 	}
 	status := s3v1alpha1.BucketCORSPolicyStatus{
 		ObservedGeneration: policy.Generation,
-		BucketSummary:      summarize(reports, cors.Hash(o.acceptance.desired)),
+		BucketSummary:      summarize(reports),
 	}
 	for _, conditionType := range []string{
 		s3v1alpha1.ConditionReady, s3v1alpha1.ConditionAccepted, s3v1alpha1.ConditionSynced,
@@ -189,6 +189,10 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, desired cors.Configur
 		b.Message = truncate("the bucket differs from the policy, which only observes: "+enumerate(changeStrings(o.changes), "; ", "difference"), maxMessageLength)
 		return bucketReport{b, true}
 	default:
+		if open := openDrift(b); o.action == put && open != nil {
+			b.LastDrift = open.DeepCopy()
+			b.LastDrift.Corrected = true
+		}
 		b.State, b.Reason, b.Message = s3v1alpha1.BucketSynced, s3v1alpha1.ReasonSynced, ""
 		b.ConfigurationHash = wanted
 		return bucketReport{b, true}
@@ -204,10 +208,19 @@ func driftFor(b s3v1alpha1.BucketStatus, changes []cors.Change, corrected bool, 
 		Corrected:    corrected,
 		Changes:      changeStrings(changes),
 	}
-	if before := b.LastDrift; before != nil && !before.Corrected && b.State != s3v1alpha1.BucketSynced && slices.Equal(before.Changes, drift.Changes) {
+	if before := openDrift(b); before != nil && slices.Equal(before.Changes, drift.Changes) {
 		drift.DetectedTime = before.DetectedTime
 	}
 	return drift
+}
+
+// openDrift is the foreign change that was still there when a bucket was last
+// seen; nil when there was none.
+func openDrift(b s3v1alpha1.BucketStatus) *s3v1alpha1.Drift {
+	if b.LastDrift == nil || b.LastDrift.Corrected || b.State == s3v1alpha1.BucketSynced {
+		return nil
+	}
+	return b.LastDrift
 }
 
 // changeStrings are the changes as the status holds them: bounded in number and
@@ -291,12 +304,12 @@ func stalledVerdict(o outcome, ready verdict) *verdict {
 	return nil
 }
 
-// summarize is how many buckets had the wanted configuration when they were
+// summarize is how many buckets had the desired configuration when they were
 // last seen, of how many.
-func summarize(reports []bucketReport, wanted string) string {
+func summarize(reports []bucketReport) string {
 	synced := 0
 	for _, report := range reports {
-		if report.State == s3v1alpha1.BucketSynced && report.ConfigurationHash == wanted {
+		if report.State == s3v1alpha1.BucketSynced {
 			synced++
 		}
 	}

@@ -108,16 +108,16 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 			allTrue, []string{"1/1", "assets Synced Synced (ours) applied 0s"}},
 		"a bucket that stays as it is": {was(syncedBefore("assets")), nil, []bucketOutcome{{action: keep}},
 			allTrue, []string{"1/1", "assets Synced Synced (ours) applied -1h0m0s"}},
-		"a write that no status told yet": {was(syncedBefore("assets")), nil, []bucketOutcome{{action: keep, write: wrote(driftFor(nil, foreignChanges(), true, noon))}},
+		"a write that no status told yet": {was(syncedBefore("assets")), nil, []bucketOutcome{{action: keep, write: wrote(driftOf(foreignChanges(), true, noon))}},
 			allTrue, []string{"1/1", "assets Synced Synced (ours) applied 0s drift 0s true 1"}},
 		"a write that the status told": {was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.LastAppliedTime = at(noon.Add(time.Minute)) })), nil,
-			[]bucketOutcome{{action: keep, write: wrote(driftFor(nil, foreignChanges(), true, noon))}},
+			[]bucketOutcome{{action: keep, write: wrote(driftOf(foreignChanges(), true, noon))}},
 			allTrue, []string{"1/1", "assets Synced Synced (ours) applied 1m0s"}},
 		"a foreign change that was put right": {was(syncedBefore("assets")), nil,
-			[]bucketOutcome{{action: mend, changes: foreignChanges(), write: wrote(driftFor(nil, foreignChanges(), true, noon))}},
+			[]bucketOutcome{{action: mend, changes: foreignChanges(), write: wrote(driftOf(foreignChanges(), true, noon))}},
 			allTrue, []string{"1/1", "assets Synced Synced (ours) applied 0s drift 0s true 1"}},
 		"a foreign change right after a write in the same second": {was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.LastAppliedTime = at(noon) })), nil,
-			[]bucketOutcome{{action: mend, changes: foreignChanges(), write: wrote(driftFor(nil, foreignChanges(), true, noon))}},
+			[]bucketOutcome{{action: mend, changes: foreignChanges(), write: wrote(driftOf(foreignChanges(), true, noon))}},
 			allTrue, []string{"1/1", "assets Synced Synced (ours) applied 0s drift 0s true 1"}},
 		"a foreign change that could not be put right yet": {was(syncedBefore("assets")), nil,
 			[]bucketOutcome{{action: mend, changes: foreignChanges(), failure: throttled}},
@@ -130,34 +130,34 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 		"a foreign change that is put right in the end keeps the time when it was seen": {
 			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) {
 				b.State, b.Reason, b.Message = s3v1alpha1.BucketPending, s3v1alpha1.ReasonThrottled, "slow down"
-				b.LastDrift = driftFor(nil, foreignChanges(), false, noon.Add(-time.Minute))
+				b.LastDrift = driftOf(foreignChanges(), false, noon.Add(-time.Minute))
 			})), nil,
-			[]bucketOutcome{{action: mend, changes: foreignChanges(), write: wrote(driftFor(driftFor(nil, foreignChanges(), false, noon.Add(-time.Minute)), foreignChanges(), true, noon))}},
+			[]bucketOutcome{{action: mend, changes: foreignChanges(), write: wrote(driftOf(foreignChanges(), true, noon.Add(-time.Minute)))}},
 			allTrue, []string{"1/1", "assets Synced Synced (ours) applied 0s drift -1m0s true 1"}},
 
 		"a difference that is only observed": {observe, nil, []bucketOutcome{{action: tell, changes: foreignChanges()}},
 			notSynced("False", "Drifted", `bucket "assets": `+observedChange),
 			[]string{"0/1", "assets Drifted Drifted (none) drift 0s false 1: " + observedChange}},
 		"a difference that is still there keeps the time when it was seen": {
-			both(observe, was(s3v1alpha1.BucketStatus{Name: "assets", State: s3v1alpha1.BucketDrifted, LastDrift: driftFor(nil, foreignChanges(), false, noon.Add(-time.Hour))})), nil,
+			both(observe, was(s3v1alpha1.BucketStatus{Name: "assets", State: s3v1alpha1.BucketDrifted, LastDrift: driftOf(foreignChanges(), false, noon.Add(-time.Hour))})), nil,
 			[]bucketOutcome{{action: tell, changes: foreignChanges()}},
 			notSynced("False", "Drifted", `bucket "assets": `+observedChange),
 			[]string{"0/1", "assets Drifted Drifted (none) drift -1h0m0s false 1: " + observedChange}},
 		"another difference is another drift": {
-			both(observe, was(s3v1alpha1.BucketStatus{Name: "assets", State: s3v1alpha1.BucketDrifted, LastDrift: driftFor(nil, cors.Diff(ours, third), false, noon.Add(-time.Hour))})), nil,
+			both(observe, was(s3v1alpha1.BucketStatus{Name: "assets", State: s3v1alpha1.BucketDrifted, LastDrift: driftOf(cors.Diff(ours, third), false, noon.Add(-time.Hour))})), nil,
 			[]bucketOutcome{{action: tell, changes: foreignChanges()}},
 			notSynced("False", "Drifted", `bucket "assets": `+observedChange),
 			[]string{"0/1", "assets Drifted Drifted (none) drift 0s false 1: " + observedChange}},
 		"the same difference after a repair is another drift": {
 			both(observe, was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) {
-				b.LastDrift = driftFor(nil, foreignChanges(), true, noon.Add(-time.Hour))
+				b.LastDrift = driftOf(foreignChanges(), true, noon.Add(-time.Hour))
 			}))), nil,
 			[]bucketOutcome{{action: tell, changes: foreignChanges()}},
 			notSynced("False", "Drifted", `bucket "assets": `+observedChange),
 			[]string{"0/1", "assets Drifted Drifted (ours) applied -1h0m0s drift 0s false 1: " + observedChange}},
 		"the same difference after it went away by itself is another drift": {
 			both(observe, was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) {
-				b.LastDrift = driftFor(nil, foreignChanges(), false, noon.Add(-time.Hour))
+				b.LastDrift = driftOf(foreignChanges(), false, noon.Add(-time.Hour))
 			}))), nil,
 			[]bucketOutcome{{action: tell, changes: foreignChanges()}},
 			notSynced("False", "Drifted", `bucket "assets": `+observedChange),
@@ -421,7 +421,7 @@ func TestTheStatusOfACleanUpSaysWhatIsTrue(t *testing.T) {
 	t.Run("with mistakes in the rules and a bucket to be tried again", func(t *testing.T) {
 		policy := deleted()
 		policy.Spec.Rules = rulesFor("*.*")
-		o := outcome{accept(policy, aProvider()), []bucketOutcome{{name: "assets", action: put}, {name: "logs", failure: throttled}}}
+		o := outcome{accept(policy, aProvider()), []bucketOutcome{{name: "assets", action: removed}, {name: "logs", failure: throttled}}}
 		expectInvariants(t, policy, statusFor(policy, o, noon))
 		if result, err := o.result(time.Minute, noon); err == nil && result.RequeueAfter == 0 {
 			t.Error("nobody comes back to finish it")
@@ -429,7 +429,7 @@ func TestTheStatusOfACleanUpSaysWhatIsTrue(t *testing.T) {
 	})
 	t.Run("a bucket whose configuration was removed is not synced", func(t *testing.T) {
 		policy := deleted()
-		status := statusFor(policy, outcome{accepted(), []bucketOutcome{{name: "assets", action: put}, {name: "logs", failure: accessDenied}}}, noon)
+		status := statusFor(policy, outcome{accepted(), []bucketOutcome{{name: "assets", action: removed}, {name: "logs", failure: accessDenied}}}, noon)
 		for _, b := range status.Buckets {
 			if b.Name == "assets" && b.State == s3v1alpha1.BucketSynced {
 				t.Errorf("it is %s with the configuration %s, summary %s", b.State, configurationNames[b.ConfigurationHash], status.BucketSummary)

@@ -78,8 +78,6 @@ func (r *PolicyReconciler) eachBucket(ctx context.Context, policy *s3v1alpha1.Bu
 		o.failure = unconnected
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, workTimeout)
-	defer cancel()
 	var group errgroup.Group
 	group.SetLimit(bucketsAtOnce)
 	for i, reference := range policy.Spec.Buckets {
@@ -109,9 +107,7 @@ func (r *PolicyReconciler) syncBucket(ctx context.Context, task bucketTask) buck
 		return o
 	}
 	v := task.view(live)
-	if o.write == nil && v.write != nil {
-		o.write = &loggedWrite{write: *v.write}
-	}
+	o.write = task.remembered(v)
 	o.action = v.decide()
 	if o.action == tell || o.action == mend {
 		o.changes = cors.Diff(task.desired, live)
@@ -132,6 +128,15 @@ func (r *PolicyReconciler) syncBucket(ctx context.Context, task bucketTask) buck
 	o.write = &entry
 	logf.FromContext(ctx).Info("wrote the CORS configuration", "bucket", task.name, "rules", len(task.desired.Rules), "foreignChanges", len(o.changes))
 	return o
+}
+
+// remembered is the last write to the bucket, from the log or else from the
+// status; nil when there was none.
+func (t bucketTask) remembered(v view) *loggedWrite {
+	if logged := t.log.last(t.policy.UID, t.name); logged != nil || v.write == nil {
+		return logged
+	}
+	return &loggedWrite{write: *v.write}
 }
 
 // before is the status of the bucket before this pass.

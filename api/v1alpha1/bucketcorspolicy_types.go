@@ -291,8 +291,8 @@ type BucketStatus struct {
 	// +kubebuilder:validation:MaxLength=255
 	Name string `json:"name"`
 
-	// state is what the bucket is like in one word. After a failure that passes
-	// by itself it is the last state that was seen; reason and message say so.
+	// state is what the bucket is like in one word. A bucket that was Synced stays
+	// so after a failure that passes by itself; reason and message tell of it.
 	// +optional
 	State BucketState `json:"state,omitempty"`
 

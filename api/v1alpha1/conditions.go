@@ -23,8 +23,9 @@ const (
 	// the desired one.
 	//
 	// Reason for True: Synced.
-	// Reasons for False: Drifted, Conflicted, and whatever kept the operator from
-	// reading or writing a bucket: BucketNotFound, AccessDenied,
+	// Reasons for False: Drifted, Conflicted, NotPermitted, of a policy that is
+	// going away Removed and Kept, and whatever kept the operator from reading or
+	// writing a bucket: BucketNotFound, AccessDenied,
 	// CredentialsInvalid, SecretNotFound, SecretInvalid, ProviderInvalid,
 	// WrongRegion, Unsupported, RejectedByServer, Throttled, Unreachable, Timeout,
 	// ServerError.
@@ -109,17 +110,17 @@ const (
 	ReasonServerError = "ServerError"
 )
 
-// Reasons of events that no condition carries.
+// Reasons of events.
 const (
 	// ReasonApplied is used when a configuration was written to a bucket.
 	ReasonApplied = "Applied"
 	// ReasonDriftCorrected is used when a foreign change to a bucket was undone.
 	ReasonDriftCorrected = "DriftCorrected"
-	// ReasonRemoved is used when the configuration of a bucket was removed with
-	// its policy.
+	// ReasonRemoved is used when a bucket has no configuration any more, because
+	// its policy is going away; of buckets too while others are in the way.
 	ReasonRemoved = "Removed"
 	// ReasonKept is used when the configuration of a bucket was left as it is,
-	// although its policy asked for its removal.
+	// although its policy asked for its removal; of buckets too.
 	ReasonKept = "Kept"
 )
 

@@ -17,8 +17,8 @@ import (
 type BucketStatusApplyConfiguration struct {
 	// name is the name of the bucket.
 	Name *string `json:"name,omitempty"`
-	// state is what the bucket is like in one word. After a failure that passes
-	// by itself it is the last state that was seen; reason and message say so.
+	// state is what the bucket is like in one word. A bucket that was Synced stays
+	// so after a failure that passes by itself; reason and message tell of it.
 	State *apiv1alpha1.BucketState `json:"state,omitempty"`
 	// reason is why, one of the reasons of the condition Synced.
 	Reason *string `json:"reason,omitempty"`
