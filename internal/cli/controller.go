@@ -73,7 +73,7 @@ is finished first.
 The cluster is the one of the pod, or of --kubeconfig or KUBECONFIG.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := options.complete(); err != nil {
+			if err := options.complete(serviceAccountNamespaceFile); err != nil {
 				return err
 			}
 			logger := zap.New(zap.UseFlagOptions(&logOptions))
@@ -99,8 +99,9 @@ The cluster is the one of the pod, or of --kubeconfig or KUBECONFIG.`,
 	return cmd
 }
 
-// complete fills in what the flags left out, and refuses what cannot work.
-func (o *controllerOptions) complete() error {
+// complete fills in what the flags left out, and refuses what cannot work. A
+// pod finds its namespace in a file.
+func (o *controllerOptions) complete(namespaceFile string) error {
 	if o.concurrency < 1 {
 		return fmt.Errorf("--concurrency is %d: it has to be at least 1", o.concurrency)
 	}
@@ -108,7 +109,7 @@ func (o *controllerOptions) complete() error {
 		return fmt.Errorf("--drift-check-interval is %s: it has to be from %s to %s", o.driftCheckInterval, minDriftCheckInterval, maxDriftCheckInterval)
 	}
 	if o.namespace == "" {
-		fromFile, err := os.ReadFile(serviceAccountNamespaceFile)
+		fromFile, err := os.ReadFile(namespaceFile)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("read the namespace of the pod: %w", err)
 		}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// runCommand runs the command line and returns the exit status and what it
+// printed.
+func runCommand(t *testing.T, arguments ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	status = Run(t.Context(), arguments, &out, &err)
+	return status, out.String(), err.String()
+}
+
+func TestWithoutArgumentsTheVerbsAreListed(t *testing.T) {
+	status, stdout, stderr := runCommand(t)
+	if status != exitOK || stderr != "" {
+		t.Errorf("status %d, %q", status, stderr)
+	}
+	for _, verb := range []string{"controller", "version"} {
+		if !strings.Contains(stdout, verb) {
+			t.Errorf("%s is not listed in\n%s", verb, stdout)
+		}
+	}
+}
+
+func TestTheVersionIsPrinted(t *testing.T) {
+	status, stdout, _ := runCommand(t, "version")
+	if want := regexp.MustCompile(`^bucketcors \S+ \(go\S+, \w+/\w+\)\n$`); status != exitOK || !want.MatchString(stdout) {
+		t.Errorf("status %d, %q", status, stdout)
+	}
+	status, stdout, _ = runCommand(t, "version", "-o", "json")
+	var fields struct{ Version, GoVersion, Platform string }
+	if err := json.Unmarshal([]byte(stdout), &fields); status != exitOK || err != nil || fields.Version == "" || fields.GoVersion == "" || fields.Platform == "" {
+		t.Errorf("status %d, %q, %v", status, stdout, err)
+	}
+}
+
+func TestWhatCannotWorkIsRefusedWithTheRemedy(t *testing.T) {
+	t.Setenv("POD_NAMESPACE", "")
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "missing"))
+	t.Setenv("HOME", t.TempDir())
+	for name, test := range map[string]struct {
+		arguments []string
+		want      string
+	}{
+		"an unknown verb":          {[]string{"contoller"}, `unknown command "contoller"`},
+		"an unknown flag":          {[]string{"controller", "--interval=5m"}, "unknown flag: --interval"},
+		"an unknown output":        {[]string{"version", "-o", "yaml"}, `unknown output "yaml": use text or json`},
+		"words after a verb":       {[]string{"controller", "now"}, `unknown command "now"`},
+		"too short an interval":    {[]string{"controller", "--namespace=x", "--drift-check-interval=1s"}, "--drift-check-interval is 1s: it has to be from 10s to 8760h"},
+		"too long an interval":     {[]string{"controller", "--namespace=x", "--drift-check-interval=9000h"}, "it has to be from 10s"},
+		"no concurrency":           {[]string{"controller", "--namespace=x", "--concurrency=0"}, "--concurrency is 0: it has to be at least 1"},
+		"a kubeconfig not there":   {[]string{"controller", "--namespace=x"}, "find the cluster: "},
+		"an interval without unit": {[]string{"controller", "--drift-check-interval=5"}, "drift-check-interval"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, stdout, stderr := runCommand(t, test.arguments...)
+			if status != exitCouldNot || stdout != "" {
+				t.Errorf("status %d, stdout %q", status, stdout)
+			}
+			if !strings.HasPrefix(stderr, "bucketcors: ") || !strings.Contains(stderr, test.want) {
+				t.Errorf("%q is missing in %q", test.want, stderr)
+			}
+		})
+	}
+}
+
+func TestTheNamespaceOfTheOperatorIsTheFirstThatIsKnown(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "namespace")
+	options := func() *controllerOptions { return &controllerOptions{concurrency: 1, driftCheckInterval: minDriftCheckInterval} }
+
+	t.Setenv("POD_NAMESPACE", "")
+	if err := options().complete(file); err == nil || !strings.Contains(err.Error(), "set --namespace or POD_NAMESPACE") {
+		t.Errorf("the error is %v", err)
+	}
+	if err := os.WriteFile(file, []byte("of-the-pod\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct{ flag, variable, want string }{
+		{"", "", "of-the-pod"}, {"", "of-the-variable", "of-the-variable"}, {"of-the-flag", "of-the-variable", "of-the-flag"},
+	} {
+		t.Setenv("POD_NAMESPACE", step.variable)
+		o := options()
+		o.namespace = step.flag
+		if err := o.complete(file); err != nil || o.namespace != step.want {
+			t.Errorf("the namespace is %q, not %q (%v)", o.namespace, step.want, err)
+		}
+	}
+}
+
+func TestEveryDocumentedFlagIsRealAndEveryRealOneDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/controller.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for _, match := range regexp.MustCompile("(?m)^\\| `--([a-z-]+)`").FindAllStringSubmatch(string(page), -1) {
+		documented[match[1]] = true
+	}
+	flags := newControllerCommand().Flags()
+	for name := range documented {
+		if flags.Lookup(name) == nil {
+			t.Errorf("--%s is documented and does not exist", name)
+		}
+	}
+	for _, line := range strings.Split(flags.FlagUsages(), "\n") {
+		if match := regexp.MustCompile(`--([a-z-]+)`).FindStringSubmatch(line); match != nil && !documented[match[1]] && !strings.HasPrefix(match[1], "zap-") {
+			t.Errorf("--%s is not documented", match[1])
+		}
+	}
+}
