@@ -27,6 +27,7 @@ build: ## Build bin/bucketcors
 
 .PHONY: demo
 demo: ## See it work on a real API server and a real S3 server (KEEP=1 leaves them running)
+	@echo '==> Compiling bucketcors (the first time this takes two minutes or three)'
 	@go run ./hack/demo
 
 .PHONY: demo-stop
@@ -37,7 +38,7 @@ demo-stop: ## Stop what KEEP=1 left running
 
 .PHONY: test
 test: ## Everything that CI runs: verify, lint and all tests
-	@echo '==> etcd, kube-apiserver, kubectl and versitygw'
+	@echo '==> etcd, kube-apiserver, kubectl and versitygw (the first time this takes about ten minutes)'
 	@go run ./hack/servers
 	@$(MAKE) verify
 	@$(MAKE) lint
