@@ -34,7 +34,7 @@ type acceptance struct {
 // workable is whether there are rules to apply and a provider to apply them
 // through. A policy that is denied some of its buckets is workable for the rest.
 func (a acceptance) workable() bool {
-	return a.reason != s3v1alpha1.ReasonInvalidRules && a.reason != s3v1alpha1.ReasonProviderNotFound
+	return a.reason == s3v1alpha1.ReasonAccepted || a.reason == s3v1alpha1.ReasonNotPermitted
 }
 
 // accept judges a policy. The provider is nil when it does not exist.
@@ -70,8 +70,8 @@ func refuse(reason, message string) verdict {
 }
 
 func notPermitted(provider, namespace string, buckets []string) string {
-	return fmt.Sprintf("BucketProvider %q does not grant namespace %q %s; nothing is read or written there until spec.access of the provider has an entry that matches both",
-		provider, namespace, enumerate(buckets, ", ", "bucket"))
+	return fmt.Sprintf("BucketProvider %q does not grant bucket %s to namespace %q: nothing is read or written there until an entry of its spec.access matches both",
+		provider, enumerate(buckets, ", ", "bucket"), namespace)
 }
 
 // providerName is the name of the BucketProvider of a policy.

@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	s3v1alpha1ac "github.com/bucketcors/bucketcors/api/v1alpha1/applyconfiguration/api/v1alpha1"
@@ -48,13 +50,14 @@ type PolicyReconciler struct {
 	// Concurrency is how many policies are worked on at a time.
 	Concurrency int
 
-	writes writeLog
+	writes  writeLog
+	retries retries
 }
 
 // The operator reads policies and providers, and marks policies that clean up
 // with a finalizer: there is no narrower verb for that than patch.
-// +kubebuilder:rbac:groups=s3.bucketcors.dev,resources=bucketcorspolicies,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=s3.bucketcors.dev,resources=bucketproviders,verbs=get;list;watch
+// +kubebuilder:rbac:groups=s3.bucketcors.dev,resources=bucketcorspolicies,verbs=list;watch;patch
+// +kubebuilder:rbac:groups=s3.bucketcors.dev,resources=bucketproviders,verbs=list;watch
 //
 // Server-side apply of the status is a patch of it.
 // +kubebuilder:rbac:groups=s3.bucketcors.dev,resources=bucketcorspolicies/status,verbs=patch
@@ -92,7 +95,25 @@ func (r *PolicyReconciler) Reconcile(ctx context.Context, policy *s3v1alpha1.Buc
 	if err := r.publish(ctx, policy, o); err != nil {
 		return r.retryWhenStale(err)
 	}
-	return o.result(r.interval(policy), r.now())
+	return r.result(ctx, policy, o)
+}
+
+// result is when to look again. What passes by itself is tried again with
+// backoff, but no later than the other buckets of the policy are due.
+func (r *PolicyReconciler) result(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, o outcome) (ctrl.Result, error) {
+	interval := r.interval(policy)
+	result, err := o.result(interval, r.now())
+	switch {
+	case err != nil:
+		result.RequeueAfter = min(r.retries.next(policy.UID), wait.Jitter(interval, jitterFactor))
+		logf.FromContext(ctx).Info("trying again", "after", result.RequeueAfter.String(), "cause", err.Error())
+	case result.RequeueAfter == 0 && !policy.DeletionTimestamp.IsZero():
+		result.RequeueAfter = wait.Jitter(interval, jitterFactor)
+		fallthrough
+	default:
+		r.retries.forget(policy.UID)
+	}
+	return result, nil
 }
 
 // workContext bounds the work on buckets; when ctx is cancelled, more tightly.
@@ -122,12 +143,14 @@ func (r *PolicyReconciler) publish(ctx context.Context, policy *s3v1alpha1.Bucke
 	if err := r.Client.Status().Apply(ctx, apply, client.FieldOwner(FieldOwner), client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply the status: %w", err)
 	}
-	r.record(policy, eventsFor(policy.Status, status))
+	r.record(ctx, policy, eventsFor(policy.Status, status))
 	return nil
 }
 
-func (r *PolicyReconciler) record(policy *s3v1alpha1.BucketCORSPolicy, events []event) {
+// record tells events, and the log what they tell.
+func (r *PolicyReconciler) record(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, events []event) {
 	for _, e := range events {
+		logf.FromContext(ctx).Info("recorded an event", "type", e.kind, "reason", e.reason, "note", e.note)
 		r.Recorder.Eventf(policy, nil, e.kind, e.reason, e.action, "%s", e.note)
 	}
 }

@@ -4,7 +4,9 @@ package controllers
 
 import (
 	"cmp"
+	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -51,25 +53,29 @@ func byAge(a, b *s3v1alpha1.BucketCORSPolicy) int {
 	)
 }
 
+// awsHost is the host of a regional or global endpoint of S3, or one of a VPC.
+var awsHost = regexp.MustCompile(`(^|[.])s3([.-][a-z0-9.-]+)?[.]amazonaws[.]com([.]cn)?$`)
+
 // serviceOf tells services apart: two providers with the same service reach the
-// same bucket by the same name. The name of a bucket on AWS is unique whatever
-// the region.
+// same bucket by the same name. The name of a bucket on AWS is unique in its
+// partition, whatever the region.
 func serviceOf(provider *s3v1alpha1.BucketProvider) string {
-	const aws = "aws"
-	if provider.Spec.Endpoint == "" {
-		return aws
-	}
 	endpoint, err := url.Parse(provider.Spec.Endpoint)
 	if err != nil {
 		return provider.Spec.Endpoint
 	}
-	if host := "." + strings.ToLower(endpoint.Hostname()); strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn") {
-		return aws
+	if provider.Spec.Endpoint == "" || awsHost.MatchString(strings.ToLower(endpoint.Hostname())) {
+		for _, partition := range []string{"cn-", "us-gov-", "us-iso"} {
+			if strings.HasPrefix(string(provider.Spec.Region), partition) {
+				return "aws-" + strings.Trim(partition, "-")
+			}
+		}
+		return "aws"
 	}
 	scheme := strings.ToLower(endpoint.Scheme)
 	port := endpoint.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[scheme]
 	}
-	return scheme + "://" + strings.ToLower(endpoint.Hostname()) + ":" + port + strings.TrimRight(endpoint.Path, "/")
+	return scheme + "://" + net.JoinHostPort(strings.ToLower(endpoint.Hostname()), port) + strings.TrimRight(endpoint.Path, "/")
 }

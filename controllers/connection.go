@@ -31,6 +31,11 @@ func (r *PolicyReconciler) connect(ctx context.Context, provider *s3v1alpha1.Buc
 			Reason: s3v1alpha1.ReasonSecretNotFound, Fate: bucket.Waiting, Err: err,
 			Message: fmt.Sprintf("there is no Secret %s, which BucketProvider %q takes its credentials from", key, provider.Name),
 		}
+	case apierrors.IsForbidden(err):
+		return bucket.Provider{}, &bucket.Error{
+			Reason: s3v1alpha1.ReasonSecretNotFound, Fate: bucket.Waiting, Err: err,
+			Message: fmt.Sprintf("the operator has no right to get Secret %s, which BucketProvider %q takes its credentials from", key, provider.Name),
+		}
 	case err != nil:
 		return bucket.Provider{}, fmt.Errorf("read Secret %s of BucketProvider %q: %w", key, provider.Name, err)
 	}

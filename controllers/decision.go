@@ -21,16 +21,16 @@ type view struct {
 	// appliedHash is the hash of the configuration that was last seen in place
 	// for this policy; empty when none was.
 	appliedHash string
-	// write is what this policy last wrote to the bucket; nil when it never did.
+	// write is what was last written to the bucket, as far as is known.
 	write   *write
 	observe bool
 	now     time.Time
 }
 
-// write is a configuration that a policy wrote to a bucket.
+// write is a configuration that a policy wrote to a bucket, or its removal.
 type write struct {
 	time time.Time
-	// hash is of what was written.
+	// hash is of what was written; that of no rules for a removal.
 	hash string
 	// replacedHash is of what was there before; empty when it is not known,
 	// because the operator started after the write.
@@ -40,10 +40,16 @@ type write struct {
 	olderHashes []string
 }
 
-// over is the write as one that follows another, which may be nil.
+// maxOlderHashes bounds what is remembered of a bucket that somebody else
+// changes again and again.
+const maxOlderHashes = 16
+
+// over is the write as one that follows another, which may be nil. An answer
+// may then be from before either, or from between them.
 func (w write) over(earlier *write) write {
 	if earlier != nil && earlier.replacedHash != "" && w.time.Sub(earlier.time) < settleTime {
-		w.olderHashes = append(slices.Clone(earlier.olderHashes), earlier.replacedHash)
+		older := append(slices.Clone(earlier.olderHashes), earlier.replacedHash, earlier.hash)
+		w.olderHashes = older[max(0, len(older)-maxOlderHashes):]
 	}
 	return w
 }
@@ -73,39 +79,49 @@ const (
 )
 
 func (v view) decide() action {
+	wanted := cors.Hash(v.desired)
 	switch {
+	case v.superseded(wanted) && !v.observe:
+		return put
 	case cors.Equal(v.desired, v.live):
 		return keep
-	case v.settling():
+	case v.outdated() && v.write.hash == wanted:
 		return settle
 	case v.observe:
 		return tell
-	case v.appliedHash == cors.Hash(v.desired):
+	case v.appliedHash == wanted:
 		return mend
 	default:
 		return put
 	}
 }
 
-// settling is whether the live configuration can be an old answer of a bucket
-// that is as desired.
-func (v view) settling() bool {
-	return v.outdated() && v.write.hash == cors.Hash(v.desired)
+// superseded is whether the last write to the bucket was of something else, and
+// so short a while ago that no answer can tell whether it has taken effect: what
+// looks as desired may be from before it.
+func (v view) superseded(wanted string) bool {
+	return v.unsettled() && v.write.replacedHash != "" && v.write.hash != wanted
 }
 
 // outdated is whether the live configuration can be from before our last write.
 // A third one, neither ours nor one from before, cannot: that is a foreign
 // change, however soon after our write.
 func (v view) outdated() bool {
-	if v.write == nil {
-		return false
-	}
-	// A write in the future is that of a replica whose clock is wrong: nobody
-	// knows how old it is.
-	if age := v.now.Sub(v.write.time); age < 0 || age >= settleTime {
+	if !v.unsettled() {
 		return false
 	}
 	live := cors.Hash(v.live)
 	return live != v.write.hash &&
 		(v.write.replacedHash == "" || v.write.replacedHash == live || slices.Contains(v.write.olderHashes, live))
+}
+
+// unsettled is whether the last write is so recent that an answer may be from
+// before it. A write in the future is that of a replica whose clock is wrong:
+// nobody knows how old it is.
+func (v view) unsettled() bool {
+	if v.write == nil {
+		return false
+	}
+	age := v.now.Sub(v.write.time)
+	return age >= 0 && age < settleTime
 }

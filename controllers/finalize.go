@@ -12,7 +12,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/bucket"
@@ -61,9 +60,9 @@ func (r *PolicyReconciler) finalize(ctx, work context.Context, policy *s3v1alpha
 			if err := r.publish(ctx, policy, o); err != nil {
 				return r.retryWhenStale(err)
 			}
-			return o.result(r.interval(policy), r.now())
+			return r.result(ctx, policy, o)
 		}
-		r.record(policy, cleanUpEvents(o))
+		r.record(ctx, policy, cleanUpEvents(o))
 	}
 	if err := r.ensureFinalizer(ctx, policy, false); err != nil {
 		return r.retryWhenStale(err)
@@ -72,16 +71,24 @@ func (r *PolicyReconciler) finalize(ctx, work context.Context, policy *s3v1alpha
 }
 
 // unfinished is whether something keeps a policy from going away. A bucket that
-// is gone, denied or another policy's does not: there is nothing of ours, or
-// nothing that we may touch.
+// never had its configuration does not, nor one that is gone, denied, another
+// policy's or of a server without CORS: there is nothing of ours, or nothing that
+// we may touch.
 func (o outcome) unfinished() bool {
 	if o.acceptance.reason == s3v1alpha1.ReasonProviderNotFound {
 		return true
 	}
-	return slices.ContainsFunc(o.buckets, func(b bucketOutcome) bool {
-		return b.action == settle || (b.failure != nil && b.failure.Reason != bucket.BucketNotFound)
-	})
+	return slices.ContainsFunc(o.buckets, bucketOutcome.unfinished)
 }
+
+func (b bucketOutcome) unfinished() bool {
+	if b.failure == nil {
+		return b.action == settle
+	}
+	return b.applied && b.failure.Reason != bucket.BucketNotFound && b.failure.Reason != bucket.Unsupported
+}
+
+const wayOut = "set spec.deletionPolicy to Retain to let the policy go"
 
 // cleanUp removes the configuration of every bucket that still has the one that
 // the policy put there.
@@ -96,25 +103,35 @@ func (r *PolicyReconciler) cleanUp(ctx context.Context, policy *s3v1alpha1.Bucke
 		o.acceptance.verdict = verdict{metav1.ConditionTrue, s3v1alpha1.ReasonAccepted, "the policy is going away: its rules no longer matter"}
 	}
 	if provider == nil {
+		if !slices.ContainsFunc(policy.Status.Buckets, func(b s3v1alpha1.BucketStatus) bool { return b.ConfigurationHash != "" }) {
+			return outcome{}, nil
+		}
 		o.acceptance.verdict = refuse(s3v1alpha1.ReasonProviderNotFound, fmt.Sprintf(
-			"the policy is to remove the configuration of its buckets, but there is no BucketProvider named %q; create it, or set spec.deletionPolicy to Retain to let the policy go", providerName(policy)))
+			"the policy is to remove the configuration of its buckets, but there is no BucketProvider named %q; create it, or %s", providerName(policy), wayOut))
 		return o, nil
 	}
 	o.buckets, err = r.eachBucket(ctx, policy, provider, o.acceptance.desired, r.removeConfiguration)
+	for i := range o.buckets {
+		if failure := o.buckets[i].failure; failure != nil && o.buckets[i].unfinished() {
+			advised := *failure
+			advised.Message += "; mend it, or " + wayOut
+			o.buckets[i].failure = &advised
+		}
+	}
 	return o, err
 }
 
 // removeConfiguration removes the configuration of a bucket unless somebody has
 // changed it since: what is not ours stays.
 func (r *PolicyReconciler) removeConfiguration(ctx context.Context, task bucketTask) bucketOutcome {
-	o := bucketOutcome{name: task.name}
+	var o bucketOutcome
 	live, err := task.bucket.GetCORS(ctx)
 	if err != nil {
 		o.failure = failureOf(err)
 		return o
 	}
 	v := task.view(live)
-	o.write = task.remembered(v)
+	o.unsettled = v.write
 	switch ours := cors.Equal(task.desired, live) || cors.Hash(live) == v.appliedHash; {
 	case !ours && v.outdated():
 		o.action = settle
@@ -131,10 +148,10 @@ func (r *PolicyReconciler) removeConfiguration(ctx context.Context, task bucketT
 		return o
 	}
 	o.action = removed
-	task.log.record(task.policy.UID, task.name, loggedWrite{write: write{
-		time: r.now(), hash: cors.Hash(cors.Configuration{}), replacedHash: cors.Hash(live),
-	}.over(v.write)})
-	logf.FromContext(ctx).Info("removed the CORS configuration", "bucket", task.name)
+	task.log.record(task.key, loggedWrite{
+		write:  write{time: r.now(), hash: cors.Hash(cors.Configuration{}), replacedHash: cors.Hash(live)}.over(v.write),
+		policy: task.policy.UID,
+	})
 	return o
 }
 

@@ -67,11 +67,14 @@ func TestWhatKeepsAPolicyFromGoing(t *testing.T) {
 		"a bucket that is not granted":      {outcome{refused(s3v1alpha1.ReasonNotPermitted), []bucketOutcome{{denied: true}}}, false},
 		"another policy's bucket":           {outcome{accepted(), []bucketOutcome{{owner: "team-b/web"}}}, false},
 		"mistakes in the rules":             {outcome{refused(s3v1alpha1.ReasonInvalidRules), []bucketOutcome{{action: removed}}}, false},
-		"a bucket to be tried again":        {outcome{accepted(), []bucketOutcome{{action: removed}, {failure: throttled}}}, true},
-		"a bucket that refuses us":          {outcome{accepted(), []bucketOutcome{{failure: accessDenied}}}, true},
-		"a Secret that is missing":          {outcome{accepted(), []bucketOutcome{{failure: secretMissing}}}, true},
+		"a bucket to be tried again":        {outcome{accepted(), []bucketOutcome{{action: removed}, {failure: throttled, applied: true}}}, true},
+		"a bucket that refuses us":          {outcome{accepted(), []bucketOutcome{{failure: accessDenied, applied: true}}}, true},
+		"a Secret that is missing":          {outcome{accepted(), []bucketOutcome{{failure: secretMissing, applied: true}}}, true},
 		"a provider that is missing":        {outcome{refused(s3v1alpha1.ReasonProviderNotFound), nil}, true},
-		"mistakes and a bucket to be tried": {outcome{refused(s3v1alpha1.ReasonInvalidRules), []bucketOutcome{{failure: timedOut}}}, true},
+		"mistakes and a bucket to be tried": {outcome{refused(s3v1alpha1.ReasonInvalidRules), []bucketOutcome{{failure: timedOut, applied: true}}}, true},
+		"a bucket that never had its rules": {outcome{accepted(), []bucketOutcome{{failure: accessDenied}}}, false},
+		"a server without CORS":             {outcome{accepted(), []bucketOutcome{{failure: unsupported, applied: true}}}, false},
+		"a bucket that has not settled":     {outcome{accepted(), []bucketOutcome{{action: settle}}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := tt.outcome.unfinished(); got != tt.want {
@@ -179,8 +182,8 @@ func TestACleanUpIsFinishedLater(t *testing.T) {
 				w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules = rulesFor("*.*") })
 			}
 			w.s3.faults["GET logs"] = throttled
-			if _, err := w.pass(policy); err == nil {
-				t.Error("nobody comes back to finish it")
+			if result, err := w.pass(policy); err != nil || result.RequeueAfter == 0 {
+				t.Errorf("nobody comes back to finish it (%v)", err)
 			}
 			w.expect("GET assets", "DELETE assets", "GET logs")
 			after := w.get(policy)

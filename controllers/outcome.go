@@ -28,6 +28,8 @@ type outcome struct {
 // one of owner and failure is set; with neither, action tells.
 type bucketOutcome struct {
 	name string
+	// service is where the bucket is; see serviceOf.
+	service string
 	// denied: the provider does not grant the bucket.
 	denied bool
 	// owner is the policy that owns the bucket, as namespace/name, when it is
@@ -38,8 +40,13 @@ type bucketOutcome struct {
 	action action
 	// changes are what somebody else made of the bucket; only with tell and mend.
 	changes []cors.Change
-	// write is the last write to the bucket that is remembered.
+	// write is the last write of this policy that is remembered.
 	write *loggedWrite
+	// unsettled is the last write to the bucket, whoever made it; it may have
+	// settled long ago.
+	unsettled *write
+	// applied is whether the policy ever had its configuration on the bucket.
+	applied bool
 }
 
 // waitingInterval is the time between two looks while something is missing in
@@ -62,14 +69,15 @@ func (o outcome) result(interval time.Duration, now time.Time) (ctrl.Result, err
 	for _, b := range o.buckets {
 		switch {
 		case b.failure == nil:
-			if b.write != nil {
-				if unsettled := settleTime - now.Sub(b.write.time); unsettled > 0 {
-					next = min(next, unsettled)
+			if b.unsettled != nil {
+				if left := settleTime - now.Sub(b.unsettled.time); left > 0 && left <= settleTime {
+					next = min(next, left)
 				}
 			}
 		case b.failure.Fate == bucket.Transient:
 			transient = append(transient, b.failure)
-		case b.failure.Fate == bucket.Waiting:
+		// Whoever corrects keys wants to see whether they are right now.
+		case b.failure.Fate == bucket.Waiting, b.failure.Reason == bucket.CredentialsInvalid:
 			next = min(next, waitingInterval)
 		}
 	}

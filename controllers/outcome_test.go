@@ -24,8 +24,8 @@ func refused(reason string) acceptance {
 
 func TestTheOutcomeTellsWhenToLookAgain(t *testing.T) {
 	const interval = 5 * time.Minute
-	writtenAgo := func(ago time.Duration) *loggedWrite {
-		return &loggedWrite{write: write{time: noon.Add(-ago)}}
+	writtenAgo := func(ago time.Duration) *write {
+		return &write{time: noon.Add(-ago)}
 	}
 	for name, tt := range map[string]struct {
 		outcome  outcome
@@ -53,16 +53,16 @@ func TestTheOutcomeTellsWhenToLookAgain(t *testing.T) {
 		"waiting, but no later than the interval":       {outcome{accepted(), []bucketOutcome{{failure: secretMissing}}}, 10 * time.Second, 10 * time.Second, false},
 		"waiting beside refused: soon":                  {outcome{accepted(), []bucketOutcome{{failure: accessDenied}, {failure: secretMissing}}}, 0, waitingInterval, false},
 		"transient: backoff":                            {outcome{accepted(), []bucketOutcome{{failure: throttled}}}, 0, 0, true},
-		"transient beside everything else: backoff":     {outcome{accepted(), []bucketOutcome{{failure: accessDenied}, {failure: throttled}, {failure: secretMissing}, {failure: rejected}, {action: put, write: writtenAgo(0)}}}, 0, 0, true},
+		"transient beside everything else: backoff":     {outcome{accepted(), []bucketOutcome{{failure: accessDenied}, {failure: throttled}, {failure: secretMissing}, {failure: rejected}, {action: put, unsettled: writtenAgo(0)}}}, 0, 0, true},
 		"transient where another bucket is not granted": {outcome{refused(s3v1alpha1.ReasonNotPermitted), []bucketOutcome{{denied: true}, {failure: timedOut}}}, 0, 0, true},
 
-		"a write is looked at when it has settled":           {outcome{accepted(), []bucketOutcome{{action: put, write: writtenAgo(0)}}}, 0, settleTime, false},
-		"a mended bucket too":                                {outcome{accepted(), []bucketOutcome{{action: mend, write: writtenAgo(0)}}}, 0, settleTime, false},
-		"an unsettled one too":                               {outcome{accepted(), []bucketOutcome{{action: settle, write: writtenAgo(45 * time.Second)}}}, 0, 15 * time.Second, false},
-		"the write that settles first counts":                {outcome{accepted(), []bucketOutcome{{action: keep, write: writtenAgo(10 * time.Second)}, {action: keep, write: writtenAgo(50 * time.Second)}}}, 0, 10 * time.Second, false},
-		"a write is looked at no later than the interval":    {outcome{accepted(), []bucketOutcome{{action: put, write: writtenAgo(0)}}}, 20 * time.Second, 20 * time.Second, false},
-		"a settled write is nothing special":                 {outcome{accepted(), []bucketOutcome{{action: keep, write: writtenAgo(settleTime)}}}, 0, interval, false},
-		"an old write of a failed bucket is nothing special": {outcome{accepted(), []bucketOutcome{{failure: accessDenied, write: writtenAgo(time.Second)}}}, 0, interval, false},
+		"a write is looked at when it has settled":           {outcome{accepted(), []bucketOutcome{{action: put, unsettled: writtenAgo(0)}}}, 0, settleTime, false},
+		"a mended bucket too":                                {outcome{accepted(), []bucketOutcome{{action: mend, unsettled: writtenAgo(0)}}}, 0, settleTime, false},
+		"an unsettled one too":                               {outcome{accepted(), []bucketOutcome{{action: settle, unsettled: writtenAgo(45 * time.Second)}}}, 0, 15 * time.Second, false},
+		"the write that settles first counts":                {outcome{accepted(), []bucketOutcome{{action: keep, unsettled: writtenAgo(10 * time.Second)}, {action: keep, unsettled: writtenAgo(50 * time.Second)}}}, 0, 10 * time.Second, false},
+		"a write is looked at no later than the interval":    {outcome{accepted(), []bucketOutcome{{action: put, unsettled: writtenAgo(0)}}}, 20 * time.Second, 20 * time.Second, false},
+		"a settled write is nothing special":                 {outcome{accepted(), []bucketOutcome{{action: keep, unsettled: writtenAgo(settleTime)}}}, 0, interval, false},
+		"an old write of a failed bucket is nothing special": {outcome{accepted(), []bucketOutcome{{failure: accessDenied, unsettled: writtenAgo(time.Second)}}}, 0, interval, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.interval == 0 {

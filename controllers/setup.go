@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/workqueue"
@@ -49,9 +51,8 @@ func (r *PolicyReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manage
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Concurrency,
-			RateLimiter: jitteredLimiter{
-				workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
-			},
+			// For errors of the API server; those of S3 are no errors of a pass.
+			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
@@ -109,12 +110,24 @@ func requestFor(object client.Object) reconcile.Request {
 	return reconcile.Request{NamespacedName: client.ObjectKeyFromObject(object)}
 }
 
-// jitteredLimiter keeps the policies that one outage hit from coming back in
-// step.
-type jitteredLimiter struct {
-	workqueue.TypedRateLimiter[reconcile.Request]
+// retries is the time between two tries of what failed and passes by itself,
+// for each policy. The zero value is ready to use.
+type retries struct {
+	once    sync.Once
+	limiter workqueue.TypedRateLimiter[types.UID]
 }
 
-func (l jitteredLimiter) When(request reconcile.Request) time.Duration {
-	return wait.Jitter(l.TypedRateLimiter.When(request), jitterFactor)
+func (r *retries) ready() workqueue.TypedRateLimiter[types.UID] {
+	r.once.Do(func() {
+		r.limiter = workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](firstRetry, lastRetry)
+	})
+	return r.limiter
 }
+
+// next is the time until the next try; jitter keeps the policies that one outage
+// hit from coming back in step.
+func (r *retries) next(policy types.UID) time.Duration {
+	return wait.Jitter(r.ready().When(policy), jitterFactor)
+}
+
+func (r *retries) forget(policy types.UID) { r.ready().Forget(policy) }

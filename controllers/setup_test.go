@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -52,11 +51,10 @@ func TestAChangeConcernsEveryPolicyThatItCanMakeADifferenceTo(t *testing.T) {
 }
 
 func TestTriesAreSpreadAndGetRarer(t *testing.T) {
-	limiter := jitteredLimiter{workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)}
-	request := reconcile.Request{}
+	var tries retries
 	wait := firstRetry
 	for range 12 {
-		if got := limiter.When(request); got < wait || got > wait+wait/5 {
+		if got := tries.next("uid"); got < wait || got > wait+wait/5 {
 			t.Errorf("the pause is %s, not between %s and %s", got, wait, wait+wait/5)
 		}
 		wait = min(2*wait, lastRetry)
@@ -64,8 +62,8 @@ func TestTriesAreSpreadAndGetRarer(t *testing.T) {
 	if wait != lastRetry {
 		t.Errorf("the longest pause was not reached, only %s", wait)
 	}
-	limiter.Forget(request)
-	if got := limiter.When(request); got > 2*time.Second {
+	tries.forget("uid")
+	if got := tries.next("uid"); got > 2*time.Second {
 		t.Errorf("after a success the pause is %s", got)
 	}
 }

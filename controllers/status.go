@@ -23,6 +23,7 @@ const (
 	maxMessageLength          = 1024
 	maxChanges                = 20
 	maxChangeLength           = 512
+	maxChangesBytes           = 4096 // so that the status of 100 buckets fits etcd
 	maxConditionMessageLength = 4096
 )
 
@@ -91,10 +92,6 @@ type bucketReport struct {
 // bucketReports are the reports of all buckets of the spec: those that need
 // attention first, otherwise by name.
 func bucketReports(policy *s3v1alpha1.BucketCORSPolicy, o outcome, now time.Time) []bucketReport {
-	before := map[string]s3v1alpha1.BucketStatus{}
-	for _, b := range policy.Status.Buckets {
-		before[b.Name] = b
-	}
 	looked := map[string]bucketOutcome{}
 	for _, b := range o.buckets {
 		looked[b.name] = b
@@ -102,9 +99,10 @@ func bucketReports(policy *s3v1alpha1.BucketCORSPolicy, o outcome, now time.Time
 
 	reports := make([]bucketReport, 0, len(policy.Spec.Buckets))
 	for _, reference := range policy.Spec.Buckets {
-		b := before[reference.Name]
-		b.Name = reference.Name
-		if outcome, found := looked[reference.Name]; found {
+		outcome, found := looked[reference.Name]
+		b := statusBefore(policy, bucketKey{outcome.service, reference.Name})
+		if found {
+			b.Service = outcome.service
 			reports = append(reports, reportFor(b, outcome, o.acceptance.desired, now))
 			continue
 		}
@@ -189,7 +187,7 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, desired cors.Configur
 		b.Message = truncate("the bucket differs from the policy, which only observes: "+enumerate(changeStrings(o.changes), "; ", "difference"), maxMessageLength)
 		return bucketReport{b, true}
 	default:
-		if open := openDrift(b); o.action == put && open != nil {
+		if open := openDrift(b); open != nil && (o.action == put || mayHaveTakenEffect(b.Reason)) {
 			b.LastDrift = open.DeepCopy()
 			b.LastDrift.Corrected = true
 		}
@@ -223,16 +221,24 @@ func openDrift(b s3v1alpha1.BucketStatus) *s3v1alpha1.Drift {
 	return b.LastDrift
 }
 
+// mayHaveTakenEffect is whether a write that failed for a reason may have reached
+// the bucket all the same.
+func mayHaveTakenEffect(reason string) bool {
+	return slices.Contains([]string{s3v1alpha1.ReasonTimeout, s3v1alpha1.ReasonUnreachable, s3v1alpha1.ReasonServerError}, reason)
+}
+
 // changeStrings are the changes as the status holds them: bounded in number and
 // length.
 func changeStrings(changes []cors.Change) []string {
 	var lines []string
+	size := 0
 	for i, change := range changes {
-		if i == maxChanges-1 && len(changes) > maxChanges {
-			lines = append(lines, fmt.Sprintf("and %d more", len(changes)-i))
-			break
+		line := truncate(change.String(), maxChangeLength)
+		size += len(line)
+		if i > 0 && (size > maxChangesBytes || (i == maxChanges-1 && len(changes) > maxChanges)) {
+			return append(lines, fmt.Sprintf("and %d more", len(changes)-i))
 		}
-		lines = append(lines, truncate(change.String(), maxChangeLength))
+		lines = append(lines, line)
 	}
 	return lines
 }
@@ -270,7 +276,10 @@ func syncedVerdict(policy *s3v1alpha1.BucketCORSPolicy, o outcome, reports []buc
 func describeReports(reports []bucketReport) string {
 	sentences := make([]string, len(reports))
 	for i, report := range reports {
-		sentences[i] = fmt.Sprintf("bucket %q: %s", report.Name, report.Message)
+		sentences[i] = report.Message
+		if name := fmt.Sprintf("bucket %q", report.Name); !strings.Contains(report.Message, name) {
+			sentences[i] = name + ": " + report.Message
+		}
 	}
 	return enumerate(sentences, "; ", "bucket")
 }

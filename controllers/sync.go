@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,10 +44,13 @@ func (r *PolicyReconciler) sync(ctx context.Context, policy *s3v1alpha1.BucketCO
 type bucketTask struct {
 	policy  *s3v1alpha1.BucketCORSPolicy
 	desired cors.Configuration
-	name    string
-	bucket  Bucket
-	log     *writeLog
-	now     time.Time
+	key     bucketKey
+	// before is the status of the bucket before this pass; the zero value when it
+	// was another bucket of the same name.
+	before s3v1alpha1.BucketStatus
+	bucket Bucket
+	log    *writeLog
+	now    time.Time
 }
 
 // eachBucket works on those buckets of a policy that are its own, a few at a
@@ -60,54 +65,84 @@ func (r *PolicyReconciler) eachBucket(ctx context.Context, policy *s3v1alpha1.Bu
 	}
 
 	outcomes := make([]bucketOutcome, len(policy.Spec.Buckets))
-	for i, reference := range policy.Spec.Buckets {
-		o := &outcomes[i]
-		o.name = reference.Name
-		// Who owns a bucket is no business of a namespace that may not touch it.
-		if o.denied = !granted(provider.Spec.Access, policy.Namespace, reference.Name); o.denied {
-			continue
-		}
-		owner, err := r.owner(ctx, provider, reference.Name)
-		if err != nil {
-			return nil, err
-		}
-		if owner != nil && owner.UID != policy.UID {
-			o.owner = client.ObjectKeyFromObject(owner).String()
-			continue
-		}
-		o.failure = unconnected
-	}
-
 	var group errgroup.Group
 	group.SetLimit(bucketsAtOnce)
-	for i, reference := range policy.Spec.Buckets {
-		o := &outcomes[i]
-		if o.denied || o.owner != "" || o.failure != nil {
-			continue
-		}
+	// Not always from the first: where time runs out, it does so for others.
+	start := rand.IntN(len(outcomes))
+	for i := range outcomes {
+		i = (start + i) % len(outcomes)
+		reference := policy.Spec.Buckets[i]
 		group.Go(func() error {
-			opened, err := r.Buckets.Open(ctx, connection, locationFor(reference))
-			if err != nil {
-				o.failure = failureOf(err)
-				return nil
-			}
-			*o = work(ctx, bucketTask{policy: policy, desired: desired, name: reference.Name, bucket: opened, log: &r.writes, now: r.now()})
-			return nil
+			task := bucketTask{policy: policy, desired: desired, key: bucketKey{serviceOf(provider), reference.Name}, log: &r.writes, now: r.now()}
+			task.before = statusBefore(policy, task.key)
+			var err error
+			outcomes[i], err = r.claimBucket(ctx, task, provider, func() bucketOutcome {
+				if unconnected != nil {
+					return bucketOutcome{failure: unconnected}
+				}
+				if ctx.Err() != nil {
+					return bucketOutcome{failure: outOfTime(reference.Name)}
+				}
+				var err error
+				if task.bucket, err = r.Buckets.Open(ctx, connection, locationFor(reference)); err != nil {
+					return bucketOutcome{failure: failureOf(err)}
+				}
+				return work(ctx, task)
+			})
+			return err
 		})
 	}
 	return outcomes, group.Wait()
 }
 
+// claimBucket does the work on a bucket if the policy may and the bucket is
+// its own, and as the only one that works on it.
+func (r *PolicyReconciler) claimBucket(ctx context.Context, task bucketTask, provider *s3v1alpha1.BucketProvider, work func() bucketOutcome) (o bucketOutcome, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			logf.FromContext(ctx).Error(fmt.Errorf("panic: %v", cause), "work on a bucket", "bucket", task.key.name, "stack", string(debug.Stack()))
+			o.failure = &bucket.Error{
+				Reason: bucket.ServerError, Fate: bucket.Transient,
+				Message: fmt.Sprintf("the work on bucket %q met a mistake of the operator itself, which its log describes", task.key.name),
+			}
+		}
+		o.name, o.service, o.applied = task.key.name, task.key.service, task.applied()
+	}()
+	// Who owns a bucket is no business of a namespace that may not touch it.
+	if !granted(provider.Spec.Access, task.policy.Namespace, task.key.name) {
+		return bucketOutcome{denied: true}, nil
+	}
+	defer task.log.lock(task.key)()
+	owner, err := r.owner(ctx, provider, task.key.name)
+	switch {
+	case err != nil:
+		return bucketOutcome{}, err
+	case owner == nil:
+		// The policy is gone meanwhile.
+		return bucketOutcome{denied: true}, nil
+	case owner.UID != task.policy.UID:
+		return bucketOutcome{owner: client.ObjectKeyFromObject(owner).String()}, nil
+	}
+	return work(), nil
+}
+
+func outOfTime(bucketName string) *bucket.Error {
+	return &bucket.Error{
+		Reason: bucket.Timeout, Fate: bucket.Transient,
+		Message: fmt.Sprintf("bucket %q was not reached, because others of the policy took all the time", bucketName),
+	}
+}
+
 // syncBucket reads one bucket, and writes it only when it differs.
 func (r *PolicyReconciler) syncBucket(ctx context.Context, task bucketTask) bucketOutcome {
-	o := bucketOutcome{name: task.name, write: task.log.last(task.policy.UID, task.name)}
+	o := bucketOutcome{write: task.ownWrite()}
 	live, err := task.bucket.GetCORS(ctx)
 	if err != nil {
 		o.failure = failureOf(err)
 		return o
 	}
 	v := task.view(live)
-	o.write = task.remembered(v)
+	o.unsettled = v.write
 	o.action = v.decide()
 	if o.action == tell || o.action == mend {
 		o.changes = cors.Diff(task.desired, live)
@@ -116,56 +151,74 @@ func (r *PolicyReconciler) syncBucket(ctx context.Context, task bucketTask) buck
 		return o
 	}
 
-	if err := task.bucket.PutCORS(ctx, task.desired); err != nil {
-		o.failure = failureOf(err)
+	wanted := cors.Hash(task.desired)
+	if o.failure = task.log.rejected(task.key, wanted); o.failure != nil {
 		return o
 	}
-	entry := loggedWrite{write: write{time: r.now(), hash: cors.Hash(task.desired), replacedHash: cors.Hash(live)}.over(v.write)}
-	if o.action == mend {
-		entry.drift = driftFor(task.before(), o.changes, true, task.now)
+	if err := task.bucket.PutCORS(ctx, task.desired); err != nil {
+		o.failure = failureOf(err)
+		if o.failure.Fate == bucket.Invalid {
+			task.log.reject(task.key, wanted, o.failure)
+		}
+		return o
 	}
-	task.log.record(task.policy.UID, task.name, entry)
-	o.write = &entry
-	logf.FromContext(ctx).Info("wrote the CORS configuration", "bucket", task.name, "rules", len(task.desired.Rules), "foreignChanges", len(o.changes))
+	entry := loggedWrite{
+		write:  write{time: r.now(), hash: wanted, replacedHash: cors.Hash(live)}.over(v.write),
+		policy: task.policy.UID,
+	}
+	if o.action == mend {
+		entry.drift = driftFor(task.before, o.changes, true, task.now)
+	}
+	task.log.record(task.key, entry)
+	o.write, o.unsettled = &entry, &entry.write
 	return o
 }
 
-// remembered is the last write to the bucket, from the log or else from the
-// status; nil when there was none.
-func (t bucketTask) remembered(v view) *loggedWrite {
-	if logged := t.log.last(t.policy.UID, t.name); logged != nil || v.write == nil {
+// ownWrite is the last write of this policy to the bucket that is remembered.
+func (t bucketTask) ownWrite() *loggedWrite {
+	if logged := t.log.last(t.key); logged != nil && logged.policy == t.policy.UID {
 		return logged
 	}
-	return &loggedWrite{write: *v.write}
+	return nil
 }
 
-// before is the status of the bucket before this pass.
-func (t bucketTask) before() s3v1alpha1.BucketStatus {
-	for _, b := range t.policy.Status.Buckets {
-		if b.Name == t.name {
+// applied is whether the policy ever had its configuration on the bucket.
+func (t bucketTask) applied() bool {
+	return t.before.ConfigurationHash != "" || t.before.LastAppliedTime != nil || t.ownWrite() != nil
+}
+
+// statusBefore is what the status of a policy says of a bucket, unless that was
+// said of one of the same name elsewhere.
+func statusBefore(policy *s3v1alpha1.BucketCORSPolicy, key bucketKey) s3v1alpha1.BucketStatus {
+	for _, b := range policy.Status.Buckets {
+		if b.Name == key.name && (b.Service == "" || key.service == "" || b.Service == key.service) {
 			return b
 		}
 	}
-	return s3v1alpha1.BucketStatus{}
+	return s3v1alpha1.BucketStatus{Name: key.name}
 }
 
 // view is what decides about the bucket: its status knows of writes before the
-// operator's start, the log of writes that no status tells yet.
+// operator's start, the log of writes that no status tells yet, and of those of
+// other policies while they have not settled.
 func (t bucketTask) view(live cors.Configuration) view {
-	before := t.before()
 	v := view{
 		desired:     t.desired,
 		live:        live,
-		appliedHash: before.ConfigurationHash,
+		appliedHash: t.before.ConfigurationHash,
 		observe:     t.policy.Spec.Mode == s3v1alpha1.PolicyModeObserve,
 		now:         t.now,
 	}
-	if before.LastAppliedTime != nil {
-		v.write = &write{time: before.LastAppliedTime.Time, hash: before.ConfigurationHash}
+	if t.before.LastAppliedTime != nil {
+		v.write = &write{time: t.before.LastAppliedTime.Time, hash: t.before.ConfigurationHash}
 	}
-	logged := t.log.last(t.policy.UID, t.name)
+	logged := t.log.last(t.key)
 	switch {
 	case logged == nil || (v.write != nil && logged.time.Before(v.write.time)):
+	case logged.policy != t.policy.UID:
+		if t.now.Sub(logged.time) < settleTime {
+			v.write, v.appliedHash = &logged.write, ""
+		}
 	case v.write != nil && logged.time.Equal(v.write.time):
 		v.write = &logged.write
 	default:
@@ -186,10 +239,11 @@ func (r *PolicyReconciler) provider(ctx context.Context, name string) (*s3v1alph
 	return &provider, nil
 }
 
-// owner is the policy that owns a bucket, from the cache.
+// owner is the policy that owns a bucket, from the cache, with which it is
+// shared: not to be changed. Nil when no policy may have it.
 func (r *PolicyReconciler) owner(ctx context.Context, provider *s3v1alpha1.BucketProvider, bucketName string) (*s3v1alpha1.BucketCORSPolicy, error) {
 	var policies s3v1alpha1.BucketCORSPolicyList
-	if err := r.Client.List(ctx, &policies, client.MatchingFields{bucketIndex: bucketName}); err != nil {
+	if err := r.Client.List(ctx, &policies, client.MatchingFields{bucketIndex: bucketName}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the policies that name bucket %q: %w", bucketName, err)
 	}
 	claimants := make([]claimant, 0, len(policies.Items))

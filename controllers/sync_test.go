@@ -119,11 +119,11 @@ func TestAStatusThatCouldNotBeStoredIsToldLater(t *testing.T) {
 }
 
 func TestAForeignChangeIsPutRightAndTold(t *testing.T) {
-	policy := aPolicy("assets")
-	w := newWorld(t, policy, aProvider())
-	w.mustPass(policy)
 	for name, ago := range map[string]time.Duration{"seconds after our write": 3 * time.Second, "long after": time.Hour} {
 		t.Run(name, func(t *testing.T) {
+			policy := aPolicy("assets")
+			w := newWorld(t, policy, aProvider())
+			w.mustPass(policy)
 			w.later(ago)
 			w.s3.live["assets"] = theirs
 			w.s3.takeRequests()
@@ -323,8 +323,8 @@ func TestOneBucketsFailureDoesNotKeepTheOthers(t *testing.T) {
 	policy := aPolicy(buckets...)
 	w := newWorld(t, policy, aProvider())
 	w.s3.faults = map[string]error{"GET bucket-03": throttled, "PUT bucket-07": accessDenied, "OPEN bucket-11": notFound}
-	if _, err := w.pass(policy); !errors.Is(err, throttled) {
-		t.Errorf("the error is %v", err)
+	if result, err := w.pass(policy); err != nil || result.RequeueAfter < firstRetry || result.RequeueAfter > 2*firstRetry {
+		t.Errorf("the next look is in %s (%v)", result.RequeueAfter, err)
 	}
 	for i, name := range buckets {
 		if failed := i == 3 || i == 7 || i == 11; failed == cors.Equal(ours, w.s3.live[name]) {
@@ -428,8 +428,8 @@ func TestTheStatusTellsOfAServiceThatAnswersNothing(t *testing.T) {
 		policy := aPolicy(numbered("bucket", 100)...)
 		w := newWorld(t, policy, aProvider())
 		w.s3.hang = true
-		if _, err := w.pass(policy); err == nil {
-			t.Error("nothing is tried again")
+		if result, err := w.pass(policy); err != nil || result.RequeueAfter == 0 {
+			t.Errorf("nothing is tried again (%v)", err)
 		}
 		w.expectReady(w.get(policy), "False Timeout")
 		if w.s3.mostWorking != bucketsAtOnce {

@@ -9,24 +9,26 @@ import (
 	"time"
 )
 
-func TestTheLogRemembersTheLastWriteToEachBucketOfEachPolicy(t *testing.T) {
+func keyOf(name string) bucketKey { return bucketKey{"aws", name} }
+
+func TestTheLogRemembersTheLastWriteToEachBucketWhoeverMadeIt(t *testing.T) {
 	var l writeLog
-	if got := l.last("uid-1", "assets"); got != nil {
+	if got := l.last(keyOf("assets")); got != nil {
 		t.Errorf("an empty log remembers %+v", got)
 	}
 	entry := func(hash string, moment time.Time) loggedWrite {
 		return loggedWrite{write: write{time: moment, hash: hash}}
 	}
-	l.record("uid-1", "assets", entry("first", noon))
-	l.record("uid-1", "assets", entry("second", noon.Add(time.Second)))
-	l.record("uid-1", "logs", entry("logs", noon))
-	l.record("uid-2", "assets", entry("other policy", noon))
-	for key, want := range map[writeKey]string{
-		{"uid-1", "assets"}: "second", {"uid-1", "logs"}: "logs", {"uid-2", "assets"}: "other policy",
-		{"uid-2", "logs"}: "", {"uid-3", "assets"}: "",
+	elsewhere := bucketKey{"https://s3.internal:443", "assets"}
+	l.record(keyOf("assets"), entry("first", noon))
+	l.record(keyOf("assets"), entry("second", noon.Add(time.Second)))
+	l.record(keyOf("logs"), entry("logs", noon))
+	l.record(elsewhere, entry("elsewhere", noon))
+	for key, want := range map[bucketKey]string{
+		keyOf("assets"): "second", keyOf("logs"): "logs", elsewhere: "elsewhere", keyOf("other"): "",
 	} {
 		got := ""
-		if entry := l.last(key.policy, key.bucket); entry != nil {
+		if entry := l.last(key); entry != nil {
 			got = entry.hash
 		}
 		if got != want {
@@ -35,16 +37,27 @@ func TestTheLogRemembersTheLastWriteToEachBucketOfEachPolicy(t *testing.T) {
 	}
 }
 
+func TestTheLogRemembersARejectionOfThatConfigurationAlone(t *testing.T) {
+	var l writeLog
+	l.reject(keyOf("assets"), "hash", rejected)
+	if l.rejected(keyOf("assets"), "hash") != rejected {
+		t.Error("it is forgotten")
+	}
+	if l.rejected(keyOf("assets"), "other") != nil || l.rejected(keyOf("logs"), "hash") != nil {
+		t.Error("something else is taken for it")
+	}
+}
+
 func TestTheLogForgetsOldWrites(t *testing.T) {
 	var l writeLog
 	for i := range 1000 {
-		l.record("uid", fmt.Sprintf("bucket-%d", i), loggedWrite{write: write{time: noon.Add(time.Duration(i) * time.Second)}})
+		l.record(keyOf(fmt.Sprintf("bucket-%d", i)), loggedWrite{write: write{time: noon.Add(time.Duration(i) * time.Second)}})
 	}
 	// The retention counts from the newest write, and is still remembered itself.
 	if got, want := len(l.entries), int(writeLogRetention/time.Second)+1; got != want {
 		t.Errorf("%d writes are remembered, not %d", got, want)
 	}
-	if l.last("uid", "bucket-0") != nil || l.last("uid", "bucket-999") == nil {
+	if l.last(keyOf("bucket-0")) != nil || l.last(keyOf("bucket-999")) == nil {
 		t.Error("the wrong writes are forgotten")
 	}
 	if writeLogRetention <= settleTime {
@@ -58,8 +71,8 @@ func TestTheLogTakesWritesAtTheSameTime(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			for range 100 {
-				l.record("uid", fmt.Sprintf("bucket-%d", i), loggedWrite{write: write{time: noon}})
-				l.last("uid", fmt.Sprintf("bucket-%d", (i+1)%8))
+				l.record(keyOf(fmt.Sprintf("bucket-%d", i)), loggedWrite{write: write{time: noon}})
+				l.last(keyOf(fmt.Sprintf("bucket-%d", (i+1)%8)))
 			}
 		})
 	}

@@ -291,6 +291,13 @@ type BucketStatus struct {
 	// +kubebuilder:validation:MaxLength=255
 	Name string `json:"name"`
 
+	// service is the S3 service that the bucket was last seen on: "aws", or the
+	// endpoint of the provider. What is said of the bucket is not said of one of
+	// the same name elsewhere.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Service string `json:"service,omitempty"`
+
 	// state is what the bucket is like in one word. A bucket that was Synced stays
 	// so after a failure that passes by itself; reason and message tell of it.
 	// +optional

@@ -44,8 +44,8 @@ type BucketProviderSpec struct {
 	// +required
 	Region Region `json:"region"`
 
-	// endpoint is the base URL of the service, such as https://s3.internal:9000.
-	// Absent: AWS.
+	// endpoint is the base URL of the service, such as https://s3.internal:9000,
+	// without a bucket. Absent: AWS.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != '' && !self.matches('[?#@ ]')",message="must be an http or https URL with a host and without user, query or fragment, such as https://s3.internal:9000"

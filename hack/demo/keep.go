@@ -3,13 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -56,13 +57,92 @@ func (s *stage) keep() error {
 	return nil
 }
 
-// readKept is what was left running; nil when nothing was, or no longer is.
-func readKept() (*kept, error) {
+// claimKeptDir makes the directory of a demo that is kept, which there is one of
+// at a time, and holds it until the file is closed or this process ends.
+func claimKeptDir() (string, *os.File, error) {
 	dir, err := keptDir()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return "", nil, err
+	}
+	if err := os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrExist) {
+		if _, err := os.Stat(filepath.Join(dir, "kept.json")); err == nil {
+			return "", nil, errors.New("an earlier demo was left running: stop it with `make demo-stop`")
+		}
+		return "", nil, fmt.Errorf("%s is there: another demo is starting, or was killed: wait for it, or remove what it left with `make demo-stop`", dir)
+	} else if err != nil {
+		return "", nil, err
+	}
+	held, err := hold(dir)
+	if err != nil {
+		return "", nil, errors.Join(err, os.Remove(dir))
+	}
+	return dir, held, nil
+}
+
+// hold locks the directory. The lock is free again when the file is closed, also
+// by the end of this process; programs that it starts do not inherit it.
+func hold(dir string) (*os.File, error) {
+	file, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	content, err := os.ReadFile(filepath.Join(dir, "kept.json"))
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), file.Close())
+	}
+	return file, nil
+}
+
+// stopKept stops what was left running, and removes what a demo that was killed
+// left behind.
+func stopKept() error {
+	dir, err := keptDir()
+	if err != nil {
+		return err
+	}
+	held, err := hold(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		fmt.Println("demo: nothing is running")
+		return nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return errors.New("a demo is starting, or being stopped: wait for it, or interrupt it where it was started")
+	case err != nil:
+		return err
+	}
+	defer held.Close() // the lock goes with it
+	pids, err := readKept(dir)
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if !runs(pid, dir) {
+			continue
+		}
+		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+			return fmt.Errorf("stop process %d: %w", pid, err)
+		}
+		if err := awaitEnd(pid, dir); err != nil {
+			return err
+		}
+	}
+	// The programs of a demo that was killed end by themselves.
+	for _, pid := range runningIn(dir) {
+		if err := awaitEnd(pid, dir); err != nil {
+			return err
+		}
+	}
+	fmt.Println("demo: stopped")
+	return os.RemoveAll(dir)
+}
+
+// readKept returns the processes that were left running, in the order in which
+// they are to be stopped; none when the demo did not come so far.
+func readKept(dir string) ([]int, error) {
+	path := filepath.Join(dir, "kept.json")
+	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -71,45 +151,49 @@ func readKept() (*kept, error) {
 	}
 	var k kept
 	if err := json.Unmarshal(content, &k); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, "kept.json"), err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if slices.ContainsFunc(k.PIDs, runs) {
-		return &k, nil
-	}
-	return nil, os.RemoveAll(dir)
+	return k.PIDs, nil
 }
 
-// stopKept stops what was left running.
-func stopKept() error {
-	k, err := readKept()
-	if err != nil {
-		return err
+func awaitEnd(pid int, dir string) error {
+	for deadline := time.Now().Add(stopTimeout); runs(pid, dir); {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("process %d did not stop within %s", pid, stopTimeout)
+		}
+		<-time.After(50 * time.Millisecond)
 	}
-	if k == nil {
-		fmt.Println("demo: nothing is running")
+	return nil
+}
+
+// runs is whether there is such a process and, where the system tells command
+// lines, whether it is one of the directory: each program has a path below it as
+// an argument. The number of a process that has ended is given to another.
+func runs(pid int, dir string) bool {
+	if syscall.Kill(pid, 0) != nil {
+		return false
+	}
+	commandLine, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err != nil || bytes.Contains(commandLine, []byte(dir+"/"))
+}
+
+// runningIn returns the processes of the directory; none where the system does
+// not tell command lines.
+func runningIn(dir string) []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
 		return nil
 	}
-	for _, pid := range k.PIDs {
-		if !runs(pid) {
+	var pids []int
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
 			continue
 		}
-		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-			return fmt.Errorf("stop process %d: %w", pid, err)
-		}
-		for deadline := time.Now().Add(stopTimeout); runs(pid); {
-			if time.Now().After(deadline) {
-				return fmt.Errorf("process %d did not stop within %s", pid, stopTimeout)
-			}
-			<-time.After(50 * time.Millisecond)
+		commandLine, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && bytes.Contains(commandLine, []byte(dir+"/")) {
+			pids = append(pids, pid)
 		}
 	}
-	dir, err := keptDir()
-	if err != nil {
-		return err
-	}
-	fmt.Println("demo: stopped")
-	return os.RemoveAll(dir)
+	return pids
 }
-
-// runs is whether there is such a process.
-func runs(pid int) bool { return syscall.Kill(pid, 0) == nil }

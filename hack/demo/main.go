@@ -21,6 +21,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal stops everything in good order; a second one ends us there
+	// and then, and what runs ends with us.
+	context.AfterFunc(ctx, stop)
 	err := run(ctx, os.Args[1:])
 	stop()
 	if err != nil {
@@ -37,9 +40,6 @@ func run(ctx context.Context, arguments []string) error {
 		return errors.New("usage: demo [stop]")
 	}
 	keep := os.Getenv("KEEP") != "" && os.Getenv("KEEP") != "0"
-	if kept, err := readKept(); err != nil || kept != nil {
-		return errors.Join(err, errors.New("an earlier demo was left running: stop it with `make demo-stop`"))
-	}
 	s, err := startStage(ctx, keep)
 	if err == nil {
 		err = s.play(ctx)

@@ -17,7 +17,9 @@ import (
 
 // stage is everything that runs.
 type stage struct {
-	dir      string
+	dir string
+	// held keeps the directory of a demo that is kept ours.
+	held     *os.File
 	plane    *localenv.ControlPlane
 	storage  *localenv.S3Server
 	operator *localenv.Operator
@@ -33,12 +35,18 @@ const demoBucket = "team-a-uploads"
 // was started before an error has to be stopped.
 func startStage(ctx context.Context, keep bool) (*stage, error) {
 	s := &stage{}
-	say("Building what is needed (the first time this takes minutes; later it is cached)")
-	assets, err := localenv.Ensure(ctx, os.Stdout)
+	var err error
+	if keep {
+		s.dir, s.held, err = claimKeptDir()
+	} else {
+		s.dir, err = os.MkdirTemp("", "bucketcors-demo-")
+	}
 	if err != nil {
 		return s, err
 	}
-	if s.dir, err = newStageDir(keep); err != nil {
+	say("Building what is needed (the first time this takes minutes; later it is cached)")
+	assets, err := localenv.Ensure(ctx, os.Stdout)
+	if err != nil {
 		return s, err
 	}
 	program := filepath.Join(s.dir, "bucketcors")
@@ -84,18 +92,6 @@ func startStage(ctx context.Context, keep bool) (*stage, error) {
 	return s, err
 }
 
-func newStageDir(keep bool) (string, error) {
-	if !keep {
-		return os.MkdirTemp("", "bucketcors-demo-")
-	}
-	dir, err := keptDir()
-	if err != nil {
-		return "", err
-	}
-	// What a demo that failed may have left there belongs to nobody.
-	return dir, errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700))
-}
-
 // stop stops everything and leaves nothing behind.
 func (s *stage) stop() error {
 	var errs []error
@@ -110,6 +106,9 @@ func (s *stage) stop() error {
 	}
 	if s.dir != "" {
 		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	if s.held != nil {
+		errs = append(errs, s.held.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -29,11 +29,12 @@ const (
 	ChecksumMD5 Checksum = "MD5"
 )
 
-// Credentials sign requests. Their String method hides the secret parts.
+// Credentials sign requests. Neither fmt nor encoding/json, with which loggers
+// show what they do not know, shows any of them.
 type Credentials struct {
-	AccessKeyID     string
-	SecretAccessKey string
-	SessionToken    string // empty for long-lived keys
+	AccessKeyID     string `json:"-"`
+	SecretAccessKey string `json:"-"`
+	SessionToken    string `json:"-"` // empty for long-lived keys
 }
 
 // String says that there are credentials without showing any of them.

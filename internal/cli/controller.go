@@ -8,20 +8,25 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -45,6 +50,8 @@ const (
 	// gracefulStop is how long a stop waits for work in progress; a pod's
 	// terminationGracePeriodSeconds has to be longer.
 	gracefulStop = 30 * time.Second
+	// stopMargin is what a stop may take beyond that.
+	stopMargin = 2 * time.Second
 )
 
 // controllerOptions are the flags of the verb controller.
@@ -106,7 +113,7 @@ func (o *controllerOptions) complete(namespaceFile string) error {
 		return fmt.Errorf("--concurrency is %d: it has to be at least 1", o.concurrency)
 	}
 	if o.driftCheckInterval < minDriftCheckInterval || o.driftCheckInterval > maxDriftCheckInterval {
-		return fmt.Errorf("--drift-check-interval is %s: it has to be from %s to %s", o.driftCheckInterval, minDriftCheckInterval, maxDriftCheckInterval)
+		return fmt.Errorf("--drift-check-interval is %s: it has to be from 10s to 8760h", o.driftCheckInterval)
 	}
 	if o.namespace == "" {
 		fromFile, err := os.ReadFile(namespaceFile)
@@ -123,6 +130,9 @@ func (o *controllerOptions) complete(namespaceFile string) error {
 
 func (o *controllerOptions) run(ctx context.Context) error {
 	restConfig, err := ctrl.GetConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		return errors.New("find the cluster: this is no pod, and there is no kubeconfig: set --kubeconfig or KUBECONFIG")
+	}
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
 	}
@@ -140,10 +150,50 @@ func (o *controllerOptions) run(ctx context.Context) error {
 		Concurrency:        o.concurrency,
 	}
 	if err := reconciler.SetupWithManager(ctx, mgr); err != nil {
+		if _, missing := errors.AsType[*apiutil.ErrResourceDiscoveryFailed](err); missing || meta.IsNoMatchError(err) {
+			return fmt.Errorf("the cluster %s does not know the kinds of bucketcors: install its CRDs (kubectl apply -k config/crd): %w", restConfig.Host, err)
+		}
 		return err
 	}
 	ctrl.Log.Info("starting bucketcors", "version", buildVersion(), "namespace", o.namespace)
-	if err := mgr.Start(ctx); err != nil {
+	return startManager(ctx, mgr)
+}
+
+// startManager runs the manager until the context is done. One whose caches
+// never synced, because a right is missing, does not stop by itself: nothing is
+// in progress then that would have to be waited for.
+func startManager(ctx context.Context, mgr manager.Manager) error {
+	var synced atomic.Bool
+	ready := func(*http.Request) error {
+		if !synced.Load() {
+			return errors.New("policies and providers have not been read yet: see the log, and config/rbac for the rights")
+		}
+		return nil
+	}
+	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("caches", ready)); err != nil {
+		return fmt.Errorf("set up the health checks: %w", err)
+	}
+	go func() { synced.Store(mgr.GetCache().WaitForCacheSync(ctx)) }()
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+
+	var err error
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		wait := gracefulStop + stopMargin
+		if !synced.Load() {
+			wait = stopMargin
+		}
+		select {
+		case err = <-ended:
+		case <-time.After(wait):
+			if synced.Load() {
+				return fmt.Errorf("work in progress did not end within %s", wait)
+			}
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("run the operator: %w", err)
 	}
 	return nil
@@ -175,9 +225,6 @@ func (o *controllerOptions) newManager(restConfig *rest.Config) (manager.Manager
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the operator: %w", err)
-	}
-	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
-		return nil, fmt.Errorf("set up the health checks: %w", err)
 	}
 	return mgr, nil
 }

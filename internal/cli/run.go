@@ -48,7 +48,6 @@ func newRootCommand() *cobra.Command {
 BucketCORSPolicy objects in a Kubernetes cluster say.
 
 Exit status: 0 fine, 1 the answer is "no", 2 could not do it.`,
-		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -53,14 +53,14 @@ func TestWhatCannotWorkIsRefusedWithTheRemedy(t *testing.T) {
 		arguments []string
 		want      string
 	}{
-		"an unknown verb":          {[]string{"contoller"}, `unknown command "contoller"`},
+		"an unknown verb":          {[]string{"contoller"}, "Did you mean this?\n\tcontroller"},
 		"an unknown flag":          {[]string{"controller", "--interval=5m"}, "unknown flag: --interval"},
 		"an unknown output":        {[]string{"version", "-o", "yaml"}, `unknown output "yaml": use text or json`},
 		"words after a verb":       {[]string{"controller", "now"}, `unknown command "now"`},
 		"too short an interval":    {[]string{"controller", "--namespace=x", "--drift-check-interval=1s"}, "--drift-check-interval is 1s: it has to be from 10s to 8760h"},
 		"too long an interval":     {[]string{"controller", "--namespace=x", "--drift-check-interval=9000h"}, "it has to be from 10s"},
 		"no concurrency":           {[]string{"controller", "--namespace=x", "--concurrency=0"}, "--concurrency is 0: it has to be at least 1"},
-		"a kubeconfig not there":   {[]string{"controller", "--namespace=x"}, "find the cluster: "},
+		"no kubeconfig":            {[]string{"controller", "--namespace=x"}, "there is no kubeconfig: set --kubeconfig or KUBECONFIG"},
 		"an interval without unit": {[]string{"controller", "--drift-check-interval=5"}, "drift-check-interval"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -189,7 +189,8 @@ func (b builder) removeUnused(dir string) {
 	}
 	for _, other := range others {
 		info, err := os.Stat(other)
-		if err == nil && other != dir && time.Since(info.ModTime()) > keepUnused {
+		// Locks stay: one that is held and removed would keep nobody out.
+		if err == nil && info.IsDir() && other != dir && time.Since(info.ModTime()) > keepUnused {
 			_ = os.RemoveAll(other)
 		}
 	}

@@ -169,10 +169,15 @@ func TestProgramsNotUsedForLongAreRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	lock := filepath.Join(b.cache, "tiny-go1.20.0-old.lock")
+	write(t, lock, "")
+	if err := os.Chtimes(lock, long, long); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := b.ensure(t.Context(), []program{tinyProgram}); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{"tiny-go1.20.0-old": false, "tiny-go1.25.0-recent": true, "other-go1.20.0": true} {
+	for name, want := range map[string]bool{"tiny-go1.20.0-old": false, "tiny-go1.20.0-old.lock": true, "tiny-go1.25.0-recent": true, "other-go1.20.0": true} {
 		if _, err := os.Stat(filepath.Join(b.cache, name)); (err == nil) != want {
 			t.Errorf("%s: still there %t, want %t", name, err == nil, want)
 		}

@@ -58,7 +58,8 @@ type ControlPlane struct {
 const controlPlaneStartTimeout = 2 * time.Minute
 
 // StartControlPlane starts a control plane on loopback addresses and waits until it is ready and the CRDs are established.
-// The context bounds the start alone: what runs is ended by Stop, or with this process.
+// The context is for the start alone, and that it is cancelled is noticed when the API server is up or was given up, for
+// envtest takes no context. What runs is ended by Stop, or with this process.
 func StartControlPlane(ctx context.Context, options Options) (_ *ControlPlane, err error) {
 	if options.Assets.KubeAPIServer == "" {
 		return nil, errors.New("no programs given to start a control plane: call Ensure first")

@@ -135,7 +135,12 @@ func (o *Operator) Kill() error {
 }
 
 func (o *Operator) end(signal syscall.Signal) error {
-	err := signalGroup(o.PID, signal)
+	var err error
+	select {
+	case <-o.exited: // its PID may be another's by now
+	default:
+		err = signalGroup(o.PID, signal)
+	}
 	select {
 	case <-o.exited:
 		err = errors.Join(err, o.failure)

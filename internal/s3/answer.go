@@ -93,11 +93,16 @@ func (a *answer) redirectsTo() string {
 
 // absent reports whether the answer says that the bucket has no CORS
 // configuration. AWS sends 404 NoSuchCORSConfiguration; old releases of Ceph
-// send a 404 with a more general code. A 404 without any code is no such
-// answer: it may come from a proxy that knows no bucket at all.
-func (a *answer) absent() bool {
-	return a.status == http.StatusNotFound &&
-		slices.Contains([]string{"NoSuchCORSConfiguration", "NoSuchKey", "NotFound"}, a.serverError().Code)
+// send a 404 with a more general code. Those count for nothing where the
+// endpoint has a path: if that is a bucket, they are about an object. A 404
+// without any code is no such answer either: it may come from a proxy that knows
+// no bucket at all.
+func (a *answer) absent(endpoint string) bool {
+	if a.status != http.StatusNotFound {
+		return false
+	}
+	code := a.serverError().Code
+	return code == "NoSuchCORSConfiguration" || (!endpointHasPath(endpoint) && slices.Contains([]string{"NoSuchKey", "NotFound"}, code))
 }
 
 var (

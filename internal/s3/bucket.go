@@ -41,7 +41,7 @@ func (b *Bucket) GetCORS(ctx context.Context) (cors.Configuration, error) {
 			ExpectedBucketOwner: b.owner(),
 		}, b.inRegion)
 		switch {
-		case err != nil && seen.answer != nil && seen.answer.absent():
+		case err != nil && seen.answer != nil && seen.answer.absent(b.client.provider.Endpoint):
 			return nil
 		case err != nil:
 			return err
@@ -106,7 +106,7 @@ func (b *Bucket) DeleteCORS(ctx context.Context) error {
 			ExpectedBucketOwner: b.owner(),
 		}, b.inRegion)
 		switch {
-		case err != nil && seen.answer != nil && seen.answer.absent():
+		case err != nil && seen.answer != nil && seen.answer.absent(b.client.provider.Endpoint):
 			return nil
 		case err == nil && seen.answer.html():
 			return errNotS3
@@ -133,6 +133,7 @@ func (b *Bucket) call(ctx context.Context, op operation, send func(context.Conte
 		region:      b.region,
 		owner:       b.location.ExpectedOwner,
 		credentials: b.client.provider.Credentials,
+		secrets:     seen.secrets,
 		timeout:     b.client.timeout,
 		answer:      seen.answer,
 		err:         err,

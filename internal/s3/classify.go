@@ -3,6 +3,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -19,6 +20,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -53,6 +56,7 @@ type failure struct {
 	region      string              // that the request was signed for
 	owner       string              // that was expected; empty for none
 	credentials *bucket.Credentials // nil for the operator's own
+	secrets     []string            // of the credentials that the call was signed with
 	timeout     time.Duration       // of the call
 	answer      *answer             // the server's last; nil when there was none
 	err         error
@@ -60,12 +64,14 @@ type failure struct {
 
 // as returns the failure in the vocabulary of package bucket.
 func (f *failure) as(fate bucket.Fate, reason bucket.Reason, format string, args ...any) *bucket.Error {
-	return &bucket.Error{
-		Reason:  reason,
-		Fate:    fate,
-		Message: f.where + ": " + fmt.Sprintf(format, args...),
-		Err:     &cause{text: f.redact(f.err.Error()), err: f.err},
+	message := f.where + ": " + fmt.Sprintf(format, args...)
+	text := f.redact(f.err.Error())
+	// What the sources of credentials say may hold the credentials: the SDK
+	// quotes the output of a credential_process that it does not understand.
+	if _, ok := errors.AsType[*credentialsError](f.err); ok {
+		text = message
 	}
+	return &bucket.Error{Reason: reason, Fate: fate, Message: message, Err: &cause{text: text, err: f.err}}
 }
 
 // cause is the error of the SDK with a text that is fit for logs.
@@ -250,7 +256,7 @@ func (f *failure) withoutCredentials(e *credentialsError) *bucket.Error {
 			"the operator has no credentials of its own: give its ServiceAccount a role (IRSA, Pod Identity), or the provider a Secret")
 	}
 	if api, ok := errors.AsType[smithy.APIError](e.err); ok {
-		code := cut(clean(api.ErrorCode()), 64)
+		code := cmp.Or(cut(clean(api.ErrorCode()), 64), "no code")
 		var response interface{ HTTPStatusCode() int }
 		switch {
 		case isThrottle(code):
@@ -264,7 +270,26 @@ func (f *failure) withoutCredentials(e *credentialsError) *bucket.Error {
 		f.where += ": no credentials for the operator"
 		return f.unanswered()
 	}
-	return f.as(bucket.Refused, bucket.CredentialsInvalid, "the operator's own credentials cannot be loaded: %s", f.quote(e.Error()))
+	return f.as(bucket.Refused, bucket.CredentialsInvalid, "the operator's own credentials cannot be loaded: %s", unloadable(e.err))
+}
+
+// unloadable says why credentials cannot be loaded without a word of the SDK's,
+// which may be of the credentials: it knows the names of files and profiles, and
+// nothing of what is in them.
+func unloadable(err error) string {
+	if _, ok := errors.AsType[*processcreds.ProviderError](err); ok {
+		return "check the credential_process of its profile"
+	}
+	if profile, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok {
+		return fmt.Sprintf("there is no profile %q", cut(clean(profile.Profile), 64))
+	}
+	if file, ok := errors.AsType[config.SharedConfigLoadError](err); ok {
+		return fmt.Sprintf("check the file %s", cut(clean(file.Filename), maxQuote))
+	}
+	if ours, ok := errors.AsType[*bucket.Error](err); ok {
+		return ours.Message
+	}
+	return "check the role of its ServiceAccount (IRSA, Pod Identity) and the AWS_ variables of its pod"
 }
 
 // unanswered is a call to which no answer came. The messages are made here and
@@ -356,13 +381,11 @@ func (f *failure) quote(text string) string {
 	return cut(text, maxQuote)
 }
 
-// redact removes the provider's credentials from a text.
+// redact removes the credentials that the call was signed with from a text.
 func (f *failure) redact(text string) string {
-	if c := f.credentials; c != nil {
-		for _, secret := range []string{c.SecretAccessKey, c.SessionToken, c.AccessKeyID} {
-			if secret != "" {
-				text = strings.ReplaceAll(text, secret, "[redacted]")
-			}
+	for _, secret := range f.secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "[redacted]")
 		}
 	}
 	return text

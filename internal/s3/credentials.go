@@ -82,7 +82,8 @@ func (a *ambient) resolve(ctx context.Context) (aws.CredentialsProvider, error) 
 }
 
 // credentialsSource marks the failures of a provider of credentials, which may
-// be of the network or of another service, as such.
+// be of the network or of another service, as such, and leaves what it provides
+// where the call can find it, to be kept out of messages.
 type credentialsSource struct {
 	provider aws.CredentialsProvider
 }
@@ -93,6 +94,8 @@ func (s *credentialsSource) Retrieve(ctx context.Context) (aws.Credentials, erro
 	if err != nil {
 		return aws.Credentials{}, &credentialsError{err}
 	}
+	seen := exchangeFrom(ctx)
+	seen.secrets = append(seen.secrets, found.SecretAccessKey, found.SessionToken, found.AccessKeyID)
 	return found, nil
 }
 

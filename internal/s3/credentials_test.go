@@ -103,6 +103,44 @@ func TestARoleIsAssumedOnceForManyCalls(t *testing.T) {
 	}
 }
 
+// Keys of the operator's own, as they may come with what goes wrong.
+const (
+	ambientKey    = "AKIAAMBIENTEXAMPLE"
+	ambientSecret = "wJalrAmbientSecretEXAMPLEKEY"
+)
+
+// profileWith returns a configuration file whose default profile has a setting.
+func profileWith(t *testing.T, setting string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(path, []byte("[default]\n"+setting+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestTheOperatorsOwnCredentialsAppearInNoError(t *testing.T) {
+	const token = "IQoJb3JpZ2luX2VjEXAMPLETOKEN"
+	bareEnvironment(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", ambientKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", ambientSecret)
+	t.Setenv("AWS_SESSION_TOKEN", token)
+	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s3Answers(400, "MalformedXML", strings.Join([]string{ambientKey, ambientSecret, r.Header.Get("X-Amz-Security-Token")}, " ")).ServeHTTP(w, r)
+	}))
+	e := failureOf(t, do(t.Context(), open(t, quick(), at(s.URL, own), bucket.Location{}), putCORS))
+	for _, text := range []string{e.Message, e.Err.Error()} {
+		for _, secret := range []string{ambientKey, ambientSecret, token} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s in %s", secret, text)
+			}
+		}
+		if !strings.Contains(text, "[redacted]") {
+			t.Errorf("the server's text is missing: %s", text)
+		}
+	}
+}
+
 func TestCredentialsThatCannotBeHad(t *testing.T) {
 	const need = "the operator has no credentials of its own: give its ServiceAccount a role (IRSA, Pod Identity), or the provider a Secret"
 	for name, tt := range map[string]struct {
@@ -154,14 +192,41 @@ func TestCredentialsThatCannotBeHad(t *testing.T) {
 				t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/none")
 			}, change: own,
 			fate: bucket.Refused, reason: bucket.CredentialsInvalid,
-			message: "the operator's own credentials cannot be loaded: failed to refresh cached credentials, " +
-				"failed to retrieve jwt from provide source, unable to read file at /var/run/none: open /var/run/none: no such file or directory"},
+			message: "the operator's own credentials cannot be loaded: check the role of its ServiceAccount (IRSA, Pod Identity) and the AWS_ variables of its pod"},
 		"a profile that is not there": {
 			set: func(t *testing.T) {
 				bareEnvironment(t)
 				t.Setenv("AWS_PROFILE", "missing")
 			}, change: own,
-			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the operator's own credentials cannot be loaded: failed to get shared config profile, missing"},
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: `the operator's own credentials cannot be loaded: there is no profile "missing"`},
+		"a process whose output is not understood": {
+			set: func(t *testing.T) {
+				bareEnvironment(t)
+				t.Setenv("AWS_CONFIG_FILE", profileWith(t, "credential_process = echo "+ambientKey+" "+ambientSecret))
+			}, change: own,
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid,
+			message: "the operator's own credentials cannot be loaded: check the credential_process of its profile"},
+		"a configuration file that cannot be read": {
+			set: func(t *testing.T) {
+				bareEnvironment(t)
+				t.Setenv("AWS_CONFIG_FILE", "/")
+			}, change: own,
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid,
+			message: "the operator's own credentials cannot be loaded: check the file /"},
+		"a refusal in place of the role's keys": {
+			set: func(t *testing.T) {
+				bareEnvironment(t)
+				t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", serve(t, answers(400, "no "+ambientSecret)).URL)
+			}, change: own,
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid,
+			message: "the operator is refused its own credentials (no code): check its role"},
+		"a refusal with a code in place of the role's keys": {
+			set: func(t *testing.T) {
+				bareEnvironment(t)
+				t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI",
+					serve(t, answers(400, `{"code": "Odd", "message": "`+ambientSecret+`"}`, "Content-Type", "application/json")).URL)
+			}, change: own,
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the operator is refused its own credentials (Odd): check its role"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.set(t)
@@ -176,6 +241,11 @@ func TestCredentialsThatCannotBeHad(t *testing.T) {
 			}
 			if want := fmt.Sprintf("get CORS of bucket %q at %s: %s", "assets", s.URL, tt.message); e.Message != want {
 				t.Errorf("message:\n%s\nwant:\n%s\ncause: %v", e.Message, want, e.Err)
+			}
+			for _, secret := range []string{ambientKey, ambientSecret} {
+				if strings.Contains(e.Message+e.Err.Error(), secret) {
+					t.Errorf("%s in %s (%v)", secret, e.Message, e.Err)
+				}
 			}
 			if n := len(s.received()); n != 0 {
 				t.Errorf("%d requests were sent", n)

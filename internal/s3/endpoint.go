@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path"
 	"strings"
 	"unicode"
 
@@ -120,6 +121,9 @@ func checkBucketName(p bucket.Provider, l bucket.Location) error {
 			Fate:    bucket.Invalid,
 			Message: fmt.Sprintf("%q is not the name of a bucket", l.Name),
 		}
+	case endpointNames(p.Endpoint, l.Name):
+		// A request for the bucket would be one for an object of that name.
+		return providerInvalid(p.Name, fmt.Sprintf("the endpoint %s holds the name of bucket %q: it has to be that of the service, without a bucket", p.Endpoint, l.Name))
 	case p.Endpoint == "" && strings.HasSuffix(l.Name, "--x-s3"):
 		// https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html
 		return &bucket.Error{
@@ -129,6 +133,22 @@ func checkBucketName(p bucket.Provider, l bucket.Location) error {
 		}
 	}
 	return nil
+}
+
+// endpointNames is whether a bucket stands in an endpoint where the adapter
+// would put it: at the end of the path or in front of the host.
+func endpointNames(endpoint, bucketName string) bool {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return false
+	}
+	return path.Base(u.Path) == bucketName || strings.HasPrefix(strings.ToLower(u.Hostname()), strings.ToLower(bucketName)+".s3")
+}
+
+// endpointHasPath is whether an endpoint has a path, which may be a bucket.
+func endpointHasPath(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && strings.Trim(u.Path, "/") != ""
 }
 
 // providerInvalid is a provider that cannot be used as it is written. Nothing

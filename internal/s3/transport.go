@@ -98,9 +98,11 @@ func (e *limitError) Error() string {
 	return fmt.Sprintf("no time left by the limit of %d requests per second", e.perSecond)
 }
 
-// exchange collects what the server said during one call.
+// exchange collects what the server said during one call, and what it must not
+// be quoted with.
 type exchange struct {
-	answer *answer // of the last attempt; nil when there was none
+	answer  *answer  // of the last attempt; nil when there was none
+	secrets []string // of the credentials of all attempts
 }
 
 type exchangeKey struct{}

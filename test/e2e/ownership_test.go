@@ -5,6 +5,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,7 +48,8 @@ func TestTheOldestPolicyOwnsABucketAndTheNextTakesOverWhenItGoes(t *testing.T) {
 		}
 		return nil
 	})
-	s.apply(s.policyYAML("aa-second", publicRead, "", "a"))
+	// So that it is not the next look that finds the bucket free.
+	s.apply(strings.Replace(s.policyYAML("aa-second", publicRead, "", "a"), "10s", "1h", 1))
 	message := s.awaitCondition(soon, "aa-second", s3v1alpha1.ConditionSynced, metav1.ConditionFalse, s3v1alpha1.ReasonConflicted)
 	s.expectContains(message, "owners/zz-first")
 	s.expectLive("a", uploadsConfiguration())

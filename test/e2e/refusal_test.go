@@ -104,7 +104,7 @@ func TestAGrantOpensAndClosesBuckets(t *testing.T) {
 	s.applyProvider(`[{namespaces: [grant], buckets: [grant-b]}, {namespaces: [other], buckets: ["*"]}]`)
 	s.apply(s.policyYAML("p", uploads, "", "a", "b"))
 	message := s.awaitCondition(soon, "p", s3v1alpha1.ConditionAccepted, metav1.ConditionFalse, s3v1alpha1.ReasonNotPermitted)
-	s.expectContains(message, `namespace "grant"`, `"grant-a"`)
+	s.expectContains(message, `bucket "grant-a" to namespace "grant"`)
 	// The bucket that is granted does not have to wait for the other.
 	s.eventually(soon, func() error { return s.differs("b", uploadsConfiguration()) })
 	for _, request := range s.gateway.all() {
@@ -150,4 +150,17 @@ func TestAMissingSecretIsNamedAndHealsWhenItAppears(t *testing.T) {
 	s.applySecret(world.storage.AccessKeyID, world.storage.SecretAccessKey)
 	s.awaitCondition(nextLook, "p", s3v1alpha1.ConditionReady, metav1.ConditionTrue, s3v1alpha1.ReasonReady)
 	s.expectLive("a", uploadsConfiguration())
+}
+
+func TestABucketInTheEndpointIsNotTakenForTheService(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "inendpoint", "a", "b")
+	url := s.gateway.URL
+	for suffix, reason := range map[string]string{"a": s3v1alpha1.ReasonProviderInvalid, "b": s3v1alpha1.ReasonBucketNotFound} {
+		s.gateway.URL = url + "/" + s.bucketName(suffix)
+		s.applyProvider("")
+		s.apply(s.policyYAML("p", uploads, "", "a"))
+		s.awaitCondition(soon, "p", s3v1alpha1.ConditionSynced, metav1.ConditionFalse, reason)
+	}
+	s.expectCount("PUT", 0)
 }

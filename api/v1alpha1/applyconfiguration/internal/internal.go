@@ -200,6 +200,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reason
       type:
         scalar: string
+    - name: service
+      type:
+        scalar: string
     - name: state
       type:
         namedType: com.github.bucketcors.bucketcors.api.v1alpha1.BucketState

@@ -17,8 +17,8 @@ type BucketProviderSpecApplyConfiguration struct {
 	// region is the region that requests are signed for, and on AWS sent to. A
 	// bucket can name its own.
 	Region *apiv1alpha1.Region `json:"region,omitempty"`
-	// endpoint is the base URL of the service, such as https://s3.internal:9000.
-	// Absent: AWS.
+	// endpoint is the base URL of the service, such as https://s3.internal:9000,
+	// without a bucket. Absent: AWS.
 	Endpoint *string `json:"endpoint,omitempty"`
 	// addressing is where the name of a bucket goes: into the Path or, as
 	// VirtualHosted, in front of the host. Absent: VirtualHosted on AWS, Path

@@ -17,6 +17,10 @@ import (
 type BucketStatusApplyConfiguration struct {
 	// name is the name of the bucket.
 	Name *string `json:"name,omitempty"`
+	// service is the S3 service that the bucket was last seen on: "aws", or the
+	// endpoint of the provider. What is said of the bucket is not said of one of
+	// the same name elsewhere.
+	Service *string `json:"service,omitempty"`
 	// state is what the bucket is like in one word. A bucket that was Synced stays
 	// so after a failure that passes by itself; reason and message tell of it.
 	State *apiv1alpha1.BucketState `json:"state,omitempty"`
@@ -45,6 +49,14 @@ func BucketStatus() *BucketStatusApplyConfiguration {
 // If called multiple times, the Name field is set to the value of the last call.
 func (b *BucketStatusApplyConfiguration) WithName(value string) *BucketStatusApplyConfiguration {
 	b.Name = &value
+	return b
+}
+
+// WithService sets the Service field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Service field is set to the value of the last call.
+func (b *BucketStatusApplyConfiguration) WithService(value string) *BucketStatusApplyConfiguration {
+	b.Service = &value
 	return b
 }
 
