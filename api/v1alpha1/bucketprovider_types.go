@@ -61,7 +61,7 @@ type BucketProviderSpec struct {
 	// API server says only "must be of type byte" to somebody who has put PEM here.
 
 	// caBundle is PEM, base64-encoded in one line, with the certificate
-	// authorities that are trusted beside those of the operator's image. Absent:
+	// authorities that are trusted beside those of the system and of AWS_CA_BUNDLE. Absent:
 	// none.
 	// +optional
 	// +kubebuilder:validation:Type=string

@@ -25,7 +25,7 @@ type BucketProviderSpecApplyConfiguration struct {
 	// elsewhere.
 	Addressing *apiv1alpha1.Addressing `json:"addressing,omitempty"`
 	// caBundle is PEM, base64-encoded in one line, with the certificate
-	// authorities that are trusted beside those of the operator's image. Absent:
+	// authorities that are trusted beside those of the system and of AWS_CA_BUNDLE. Absent:
 	// none.
 	CABundle []byte `json:"caBundle,omitempty"`
 	// checksum is the integrity header that is sent with a configuration: CRC32,
