@@ -16,11 +16,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// The first signal stops everything in good order; a second one ends us there
 	// and then, and what runs ends with us.
 	context.AfterFunc(ctx, stop)
@@ -39,13 +41,16 @@ func run(ctx context.Context, arguments []string) error {
 	case len(arguments) > 0:
 		return errors.New("usage: demo [stop]")
 	}
-	keep := os.Getenv("KEEP") != "" && os.Getenv("KEEP") != "0"
+	keep := !slices.Contains([]string{"", "0", "no", "false"}, strings.ToLower(os.Getenv("KEEP")))
 	s, err := startStage(ctx, keep)
 	if err == nil {
 		err = s.play(ctx)
 	}
 	if err == nil && keep {
 		err = s.keep()
+	}
+	if ctx.Err() != nil {
+		err = errors.New("interrupted; everything is stopped")
 	}
 	if err != nil || !keep {
 		err = errors.Join(err, s.stop())

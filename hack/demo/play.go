@@ -92,12 +92,23 @@ func (s *stage) play(ctx context.Context) error {
 
 // show runs kubectl and prints the command and what it said.
 func (s *stage) show(ctx context.Context, input string, arguments ...string) error {
-	tell("$ kubectl %s", strings.Join(arguments, " "))
+	tell("$ kubectl %s", strings.Join(quoteForShell(arguments), " "))
 	output, err := s.kubectl.Run(ctx, input, arguments...)
 	for line := range strings.Lines(output) {
 		tell("%s", strings.TrimRight(line, "\n"))
 	}
 	return err
+}
+
+// quoteForShell makes arguments fit to be pasted.
+func quoteForShell(arguments []string) []string {
+	quoted := slices.Clone(arguments)
+	for i, argument := range quoted {
+		if strings.ContainsAny(argument, " {}[]*\"\\") {
+			quoted[i] = "'" + argument + "'"
+		}
+	}
+	return quoted
 }
 
 // expectPreflight sends what a browser sends before an upload, shows the answer

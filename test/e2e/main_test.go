@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -35,6 +36,7 @@ var world struct {
 	operatorKubeconfig string
 	operatorDir        string
 	operator           *localenv.Operator
+	addresses          addresses
 }
 
 func TestMain(m *testing.M) {
@@ -97,14 +99,44 @@ func setUp(ctx context.Context) error {
 // startOperator runs the operator as its own ServiceAccount. Its log goes to
 // one file, however often it is started.
 func startOperator(ctx context.Context) error {
-	var err error
-	world.operator, err = localenv.StartOperator(ctx, localenv.OperatorOptions{
+	addresses, arguments, err := serveOnFreePorts(ctx)
+	if err != nil {
+		return err
+	}
+	operator, err := localenv.StartOperator(ctx, localenv.OperatorOptions{
 		Program:    world.operatorProgram,
 		Kubeconfig: world.operatorKubeconfig,
 		StateDir:   world.operatorDir,
-		Arguments:  []string{"--leader-elect", "--concurrency=32", "--zap-log-level=debug"},
+		Arguments:  append(arguments, "--leader-elect", "--concurrency=32", "--zap-log-level=debug"),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	world.operator, world.addresses = operator, addresses
+	return nil
+}
+
+// addresses are where an operator serves HTTP.
+type addresses struct {
+	health, metrics string
+}
+
+// serveOnFreePorts chooses addresses, and the arguments that make an operator
+// serve there.
+func serveOnFreePorts(ctx context.Context) (addresses, []string, error) {
+	var listen net.ListenConfig
+	health, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return addresses{}, nil, err
+	}
+	defer health.Close() // when both are known, so that they differ
+	metrics, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return addresses{}, nil, err
+	}
+	defer metrics.Close()
+	free := addresses{health: health.Addr().String(), metrics: metrics.Addr().String()}
+	return free, []string{"--health-probe-bind-address=" + free.health, "--metrics-bind-address=" + free.metrics}, nil
 }
 
 // secrets are strings that must not be in the operator's log.
