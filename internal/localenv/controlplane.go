@@ -114,6 +114,11 @@ func StartControlPlane(ctx context.Context, options Options) (_ *ControlPlane, e
 	if err != nil {
 		return nil, fmt.Errorf("starting a control plane: %w%s%s", err, logTail(etcdLog.Name()), logTail(apiServerLog.Name()))
 	}
+	// envtest makes certificates for webhooks, which there are none of, where
+	// nobody would look for them.
+	if err := os.RemoveAll(environment.WebhookInstallOptions.LocalServingCertDir); err != nil {
+		return nil, err
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
