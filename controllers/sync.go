@@ -68,7 +68,7 @@ func (r *PolicyReconciler) eachBucket(ctx context.Context, policy *s3v1alpha1.Bu
 	var group errgroup.Group
 	group.SetLimit(bucketsAtOnce)
 	// Not always from the first: where time runs out, it does so for others.
-	start := rand.IntN(len(outcomes))
+	start := rand.IntN(max(1, len(outcomes)))
 	for i := range outcomes {
 		i = (start + i) % len(outcomes)
 		reference := policy.Spec.Buckets[i]
