@@ -35,8 +35,8 @@ type write struct {
 	// replacedHash is of what was there before; empty when it is not known,
 	// because the operator started after the write.
 	replacedHash string
-	// olderHashes are of what was there before earlier writes that have not
-	// settled either.
+	// olderHashes are of what earlier writes that have not settled either put
+	// there, and of what was there before them.
 	olderHashes []string
 }
 

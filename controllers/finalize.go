@@ -148,10 +148,7 @@ func (r *PolicyReconciler) removeConfiguration(ctx context.Context, task bucketT
 		return o
 	}
 	o.action = removed
-	task.log.record(task.key, loggedWrite{
-		write:  write{time: r.now(), hash: cors.Hash(cors.Configuration{}), replacedHash: cors.Hash(live)}.over(v.write),
-		policy: task.policy.UID,
-	})
+	task.logWrite(v, cors.Hash(cors.Configuration{}), nil, r.now())
 	return o
 }
 

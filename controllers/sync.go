@@ -162,16 +162,24 @@ func (r *PolicyReconciler) syncBucket(ctx context.Context, task bucketTask) buck
 		}
 		return o
 	}
-	entry := loggedWrite{
-		write:  write{time: r.now(), hash: wanted, replacedHash: cors.Hash(live)}.over(v.write),
-		policy: task.policy.UID,
-	}
+	var drift *s3v1alpha1.Drift
 	if o.action == mend {
-		entry.drift = driftFor(task.before, o.changes, true, task.now)
+		drift = driftFor(task.before, o.changes, true, task.now)
 	}
-	task.log.record(task.key, entry)
-	o.write, o.unsettled = &entry, &entry.write
+	o.write = task.logWrite(v, wanted, drift, r.now())
+	o.unsettled = &o.write.write
 	return o
+}
+
+// logWrite remembers that a view of the bucket was answered with a write.
+func (t bucketTask) logWrite(v view, hash string, drift *s3v1alpha1.Drift, now time.Time) *loggedWrite {
+	entry := loggedWrite{
+		write:  write{time: now, hash: hash, replacedHash: cors.Hash(v.live)}.over(v.write),
+		policy: t.policy.UID,
+		drift:  drift,
+	}
+	t.log.record(t.key, entry)
+	return &entry
 }
 
 // ownWrite is the last write of this policy to the bucket that is remembered.

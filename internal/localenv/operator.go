@@ -150,9 +150,6 @@ func (o *Operator) end(signal syscall.Signal) error {
 	return errors.Join(err, o.state.remove())
 }
 
-// Exited is closed when the operator has ended.
-func (o *Operator) Exited() <-chan struct{} { return o.exited }
-
 // Log is what the operator has written so far.
 func (o *Operator) Log() string {
 	content, err := os.ReadFile(o.LogFile)
