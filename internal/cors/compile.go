@@ -3,35 +3,44 @@
 package cors
 
 import (
+	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
-// Policy is a Configuration that S3 accepts, compiled to decide requests. It is
-// immutable and safe for concurrent use. A nil Policy is a bucket without a
-// CORS configuration; see also MissingBucket.
+// Policy is a Configuration that a server accepts, compiled to decide requests.
+// It is immutable and safe for concurrent use. A nil Policy is a bucket without a
+// CORS configuration on AWS; see also MissingBucket and Dialect.NoConfiguration.
 type Policy struct {
+	dialect *Dialect
+	// absent is why there is no configuration; empty if there is one. A server that
+	// has a rule of its own for that has it in rules.
+	absent  Reason
 	rules   []rule
 	origins index
-	headers index             // of lower-case names
-	methods [noMethod]ruleSet // which rules allow a method
+	headers index // of names as they are compared
+	// methods are which rules allow a method, with those that allow any other last;
+	// otherMethods are what a rule can have on some servers only.
+	methods      [noMethod + 1]ruleSet
+	otherMethods map[string]ruleSet
 	// upperOrigin is the first rule with an upper-case letter in an origin:
 	// before it, whether S3 regards the case of configured origins is no
 	// question. The number of rules for none.
 	upperOrigin int
-	missing     bool
 }
 
 // rule is what a Decision needs of a Rule that has been chosen.
 type rule struct {
-	id            string
-	anyOrigin     bool      // has the origin "*", so that the answer names no other
-	otherOrigins  []pattern // beside "*"; nil unless anyOrigin
-	methods       string    // as in Access-Control-Allow-Methods
-	exposeHeaders string    // as in Access-Control-Expose-Headers
-	maxAge        string    // as in Access-Control-Max-Age; empty for none
-	doubts        Doubt
+	id           string
+	anyOrigin    bool      // has the origin "*", so that the answer names no other
+	otherOrigins []pattern // beside "*", or those before it where that counts; nil unless anyOrigin
+	origins      string    // all of them, as in Access-Control-Allow-Origin of some servers
+	methods      string    // as in Access-Control-Allow-Methods
+	headers      string    // as in Access-Control-Allow-Headers of some servers
+	expose       string    // as in Access-Control-Expose-Headers of a preflight
+	exposeActual string    // and of other requests
+	maxAge       string    // as in Access-Control-Max-Age; empty for none
+	doubts       Doubt
 }
 
 // method is one of those that a rule can allow.
@@ -70,135 +79,132 @@ func methodOf(s string) method {
 //
 // S3 also accepts a good deal that can never match, such as an origin with a
 // trailing slash. That is no mistake.
-func Compile(c Configuration) (*Policy, error) {
-	if mistakes := check(c); len(mistakes) > 0 {
+func Compile(c Configuration) (*Policy, error) { return AWS.Compile(c) }
+
+// Compile is the package's Compile for a server of this dialect: a mistake is what
+// such a server would refuse. No dialect takes more than MaxRules rules.
+func (d *Dialect) Compile(c Configuration) (*Policy, error) {
+	if mistakes := d.check(c); len(mistakes) > 0 {
 		return nil, &ConfigurationError{Mistakes: mistakes}
 	}
-	p := &Policy{rules: make([]rule, len(c.Rules)), upperOrigin: len(c.Rules)}
+	return d.compile(c), nil
+}
+
+// compile prepares what has no mistakes.
+func (d *Dialect) compile(c Configuration) *Policy {
+	p := &Policy{dialect: d, rules: make([]rule, len(c.Rules)), upperOrigin: len(c.Rules)}
 	origins := make([][]pattern, len(c.Rules))
 	headers := make([][]pattern, len(c.Rules))
 	for i, r := range c.Rules {
 		for _, m := range r.AllowedMethods {
-			p.methods[methodOf(m)].add(i)
+			p.allowMethod(i, m)
+		}
+		if d.methodOptional {
+			p.allowMethod(i, "")
 		}
 		for _, h := range r.AllowedHeaders {
-			headers[i] = append(headers[i], parsePattern(lowerASCII(h)))
+			patterns, other := d.headerPatterns(p.comparedName(h))
+			headers[i] = append(headers[i], patterns...)
+			p.headers.addOther(i, other)
+		}
+		if len(r.AllowedHeaders) == 0 && d.noHeadersAllowAll {
+			headers[i] = []pattern{parsePattern("*")}
 		}
 		for _, o := range r.AllowedOrigins {
-			origins[i] = append(origins[i], parsePattern(o))
+			patterns, other := d.originPatterns(o)
+			origins[i] = append(origins[i], patterns...)
+			p.origins.addOther(i, other)
 			if hasUpper(o) {
 				p.upperOrigin = min(p.upperOrigin, i)
 			}
 		}
-		p.rules[i] = compileRule(r, origins[i])
+		p.rules[i] = d.compileRule(r)
 	}
-	p.origins = indexPatterns(origins)
-	p.headers = indexPatterns(headers)
-	return p, nil
+	p.origins.add(origins)
+	p.headers.add(headers)
+	return p
 }
 
-func compileRule(r Rule, origins []pattern) rule {
-	compiled := rule{
-		id:            r.ID,
-		methods:       strings.Join(r.AllowedMethods, ", "),
-		exposeHeaders: strings.Join(r.ExposeHeaders, ", "),
+// allowMethod adds a method to what the rule with index i allows.
+func (p *Policy) allowMethod(i int, name string) {
+	if p.dialect.foldsMethods {
+		name = strings.ToUpper(name)
 	}
-	var others []pattern
-	for _, o := range origins {
-		if o == parsePattern("*") {
-			compiled.anyOrigin = true
-		} else {
-			others = append(others, o)
+	switch m := methodOf(name); {
+	case m != noMethod:
+		p.methods[m].add(i)
+	case name == "*":
+		for m := range p.methods {
+			p.methods[m].add(i)
+		}
+	case p.dialect.anyMethods || name == "":
+		if p.otherMethods == nil {
+			p.otherMethods = map[string]ruleSet{}
+		}
+		put(p.otherMethods, name, i)
+	}
+}
+
+func (d *Dialect) compileRule(r Rule) rule {
+	compiled := rule{
+		id:      r.ID,
+		origins: strings.Join(r.AllowedOrigins, d.separator),
+		methods: strings.Join(r.AllowedMethods, ", "),
+		headers: strings.Join(r.AllowedHeaders, d.separator),
+	}
+	expose := strings.Join(r.ExposeHeaders, d.separator)
+	compiled.exposeActual = d.appendExposed(expose, d.exposedActual)
+	switch {
+	case d.exposeActualOnly:
+	case expose == "*": // versitygw adds nothing to that
+		compiled.expose = expose
+	default:
+		compiled.expose = d.appendExposed(expose, d.exposed)
+	}
+	if star := slices.Index(r.AllowedOrigins, "*"); star >= 0 {
+		compiled.anyOrigin = true
+		others := r.AllowedOrigins
+		if d.firstEntry {
+			others = others[:star]
+		}
+		for _, o := range others {
+			if o != "*" {
+				compiled.otherOrigins = append(compiled.otherOrigins, parsePattern(o))
+			}
 		}
 	}
-	if compiled.anyOrigin {
-		compiled.otherOrigins = others
-	}
-	if r.MaxAgeSeconds != nil {
-		compiled.maxAge = strconv.Itoa(int(*r.MaxAgeSeconds))
-		if *r.MaxAgeSeconds <= 0 {
+	if age := r.MaxAgeSeconds; age != nil && (d.storesMaxAge == nil || d.storesMaxAge(*age)) {
+		compiled.maxAge = strconv.Itoa(int(*age))
+		if *age <= 0 {
 			compiled.doubts |= DoubtMaxAge
 		}
 	}
 	return compiled
 }
 
-var missingBucket = &Policy{missing: true}
+// appendExposed appends names to a list of headers, unless it has them already.
+func (d *Dialect) appendExposed(list string, names []string) string {
+	longer := strings.TrimSpace(list)
+	length := len(longer)
+	for _, name := range names {
+		is := func(part string) bool { return strings.EqualFold(strings.TrimSpace(part), name) }
+		switch {
+		case longer == "":
+			longer = name
+		case !slices.ContainsFunc(strings.Split(longer, ","), is):
+			longer += d.separator + name
+		}
+	}
+	if len(longer) == length {
+		return list
+	}
+	return longer
+}
 
 // MissingBucket decides as S3 does for a bucket that does not exist.
 func MissingBucket() *Policy { return missingBucket }
 
-// check is every mistake of c: those of the whole first, then rule by rule.
-func check(c Configuration) []*Mistake {
-	var mistakes []*Mistake
-	whole := func(reason MistakeReason, value string) {
-		mistakes = append(mistakes, &Mistake{Rule: -1, Index: -1, Reason: reason, Value: value})
-	}
-	switch n := len(c.Rules); {
-	case n == 0:
-		whole(NoRules, "")
-	case n > MaxRules:
-		whole(TooManyRules, strconv.Itoa(n))
-	}
-	if size := len(appendXML(nil, c, "")); size > MaxDocumentBytes {
-		whole(DocumentTooLarge, strconv.Itoa(size))
-	}
-	for i, r := range c.Rules {
-		mistakes = checkRule(mistakes, i, r)
-	}
-	return mistakes
-}
-
-// checkRule appends the mistakes of the rule with index i.
-func checkRule(mistakes []*Mistake, i int, r Rule) []*Mistake {
-	add := func(field Field, index int, value string, reason MistakeReason) {
-		mistakes = append(mistakes, &Mistake{
-			Rule: i, RuleID: r.ID, Field: field, Index: index, Value: value, Reason: reason,
-		})
-	}
-	// carried reports whether XML can carry a value, without which no other
-	// check of it makes sense.
-	carried := func(field Field, index int, value string) bool {
-		_, bad := notXML(value)
-		if bad {
-			add(field, index, value, NotXML)
-		}
-		return !bad
-	}
-	if carried(FieldID, -1, r.ID) && utf8.RuneCountInString(r.ID) > MaxIDLength {
-		add(FieldID, -1, r.ID, TooLong)
-	}
-	if len(r.AllowedOrigins) == 0 {
-		add(FieldAllowedOrigins, -1, "", Missing)
-	}
-	for j, o := range r.AllowedOrigins {
-		if carried(FieldAllowedOrigins, j, o) && strings.Count(o, "*") > 1 {
-			add(FieldAllowedOrigins, j, o, TooManyWildcards)
-		}
-	}
-	if len(r.AllowedMethods) == 0 {
-		add(FieldAllowedMethods, -1, "", Missing)
-	}
-	for j, m := range r.AllowedMethods {
-		if carried(FieldAllowedMethods, j, m) && methodOf(m) == noMethod {
-			add(FieldAllowedMethods, j, m, UnsupportedMethod)
-		}
-	}
-	for j, h := range r.AllowedHeaders {
-		if carried(FieldAllowedHeaders, j, h) && strings.Count(h, "*") > 1 {
-			add(FieldAllowedHeaders, j, h, TooManyWildcards)
-		}
-	}
-	for j, h := range r.ExposeHeaders {
-		if !carried(FieldExposeHeaders, j, h) {
-			continue
-		}
-		if strings.Contains(h, "*") {
-			add(FieldExposeHeaders, j, h, WildcardNotSupported)
-		}
-		if _, bad := notToken(h); bad {
-			add(FieldExposeHeaders, j, h, InvalidCharacter)
-		}
-	}
-	return mistakes
-}
+var (
+	notConfigured = AWS.NoConfiguration()
+	missingBucket = AWS.MissingBucket()
+)

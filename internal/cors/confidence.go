@@ -8,7 +8,8 @@ import "strings"
 type Confidence int
 
 const (
-	// ConfidenceHigh: recorded from S3, or documented by AWS.
+	// ConfidenceHigh: recorded from S3, or documented by AWS; of other servers,
+	// read in their source.
 	ConfidenceHigh Confidence = iota
 	// ConfidenceMedium: told by others who looked, or how all known servers do
 	// it, without a recording from S3.
@@ -60,10 +61,23 @@ const (
 	DoubtMixedOrigins
 	// DoubtMaxAge: whether S3 sends an Access-Control-Max-Age of 0 or less.
 	DoubtMaxAge
-	// DoubtMissingBucket: the answer for a missing bucket has been recorded only
-	// without Access-Control-Request-Method.
+	// DoubtMissingBucket: the answer of S3 for a missing bucket has been recorded
+	// only without Access-Control-Request-Method, and that of RGW not at all.
 	DoubtMissingBucket
+
+	// DoubtSettings: a bucket without a configuration of its own, on a server that
+	// has rules for that in its settings. The answer is that of the defaults; not on
+	// AWS, as the doubts that follow.
+	DoubtSettings
+	// DoubtRelease: releases of the server differ.
+	DoubtRelease
+	// DoubtAuthorization: the answer would be different with an Authorization header.
+	DoubtAuthorization
 )
+
+// awsDoubts are those about AWS. What other servers do about the same requests is
+// read in their source, unless a Dialect says otherwise.
+const awsDoubts = DoubtSettings - 1
 
 // doubts says for each Doubt, from the lowest, what it does to the confidence
 // and how it reads.
@@ -80,7 +94,10 @@ var doubts = [...]struct {
 	{ConfidenceMedium, `the origin "null" is taken to be compared like any other`},
 	{ConfidenceLow, `the rule has "*" beside an origin that also matches; S3 may answer with either`},
 	{ConfidenceLow, "whether S3 sends an Access-Control-Max-Age of 0 or less has not been recorded"},
-	{ConfidenceMedium, "the answer for a missing bucket has been recorded only without Access-Control-Request-Method"},
+	{ConfidenceMedium, "this answer for a missing bucket has not been recorded"},
+	{ConfidenceLow, "the server decides by its settings for buckets without a configuration, and these are the defaults"},
+	{ConfidenceMedium, "releases of the server differ in this"},
+	{ConfidenceMedium, "the server echoes the origin if the request has an Authorization header"},
 }
 
 // Confidence is what all the doubts in d together leave.

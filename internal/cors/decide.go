@@ -2,7 +2,10 @@
 
 package cors
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Resource is what the URL of a request names.
 type Resource int
@@ -60,17 +63,19 @@ const (
 // Decision is what S3 makes of a Request as far as CORS goes. Comparing two of
 // different policies with == is meaningless; compare fields.
 type Decision struct {
-	// Allowed says whether a rule matches: a browser may go on.
+	// Allowed says whether a rule matches: a browser may go on. On Garage it also
+	// has to understand the answer, which it does not if the rule has several origins.
 	Allowed bool
 	// Rule is the index of the rule that matches, the first in order; -1 for
-	// none. RuleID is its ID.
+	// none. RuleID is its ID. Some servers allow requests by a rule of their own,
+	// for buckets without a configuration: see Dialect.NoConfiguration.
 	Rule   int
 	RuleID string
 	Reason Reason
 
 	// Status, Code and Message are the answer of S3 to a preflight; Code and
-	// Message are empty where it is allowed. CORS never refuses any other
-	// request, so that for those Status is 0.
+	// Message are empty where it is allowed. CORS never refuses any other request
+	// on AWS, so that for those Status is 0; on VersityGW it can.
 	Status        int
 	Code, Message string
 	// Method and ResourceType are what S3 reports beside a code AccessForbidden.
@@ -80,27 +85,38 @@ type Decision struct {
 	Confidence Confidence
 	Doubts     Doubt
 
-	rule                   *rule
-	origin, requestHeaders string
+	policy                         *Policy
+	rule                           *rule // nil unless one matches
+	matched                        int   // its index in policy
+	method, origin, requestHeaders string
+	preflight                      bool
+	star                           bool // the origin is answered with "*"
+	partly                         bool // a rule allows the origin alone, and the answer says so
 }
 
 // Decide says what S3 answers to r. It allocates nothing, except for a message
 // that quotes the request, and for capital letters in long header names, which no
-// browser sends.
+// browser sends. It asks for no credentials, as S3 does for preflights, and
+// whether the object exists does not matter.
 func (p *Policy) Decide(r Request) Decision {
-	d := Decision{Rule: -1, origin: r.Origin, requestHeaders: r.RequestHeaders}
+	if p == nil {
+		p = notConfigured
+	}
+	d := Decision{Rule: -1, policy: p, origin: r.Origin, requestHeaders: r.RequestHeaders, preflight: r.Method == "OPTIONS"}
 	if r.Blank {
 		d.Doubts |= DoubtBlankHeader
 	}
 	invalid := p.evaluate(&r, &d)
 	switch {
-	case r.Method != "OPTIONS":
 	case d.Allowed:
-		d.Status = 200
-	default:
+		if d.preflight {
+			d.Status = p.dialect.allowedStatus
+		}
+	case d.preflight, p.dialect.failsActual && (d.Reason == RequestMethodInvalid || d.Reason == RequestHeadersInvalid):
 		d.refuse(&r, invalid)
 	}
 	if d.Doubts != 0 {
+		d.Doubts &^= p.dialect.certain
 		d.Confidence = d.Doubts.Confidence()
 	}
 	return d
@@ -109,74 +125,105 @@ func (p *Policy) Decide(r Request) Decision {
 // evaluate fills in everything but the answer to a preflight. The result is the
 // requested header whose name is invalid, if that is the reason.
 func (p *Policy) evaluate(r *Request, d *Decision) (invalid string) {
+	s := p.dialect
 	switch {
+	case p.absent == BucketMissing && d.preflight && s.bucketFirst:
+		d.Reason = BucketMissing
+		d.Doubts |= DoubtMissingBucket
+		return ""
 	case r.Origin == "":
 		d.Reason = OriginMissing
 		return ""
-	case p == nil:
-		d.Reason = NotConfigured
-		if r.RequestMethod != "" && methodOf(r.RequestMethod) == noMethod {
-			// Recorded without a method, for which the configuration is looked for
-			// first; a server may still look at the method before.
-			d.Doubts |= DoubtRequestMethodInvalid
-		}
-		return ""
-	case p.missing:
-		d.Reason = BucketMissing
-		if r.RequestMethod != "" {
-			d.Doubts |= DoubtMissingBucket
-		}
+	case p.absent != "" && len(p.rules) == 0 && (!d.preflight || !s.requestFirst):
+		d.Reason = p.absent
+		d.Doubts |= absenceDoubts(p.absent, r)
 		return ""
 	}
 	// The method asked for counts on every request that names one: a GET with
 	// Access-Control-Request-Method: PUT is decided as a PUT.
-	method := methodOf(r.RequestMethod)
+	d.method = p.effectiveMethod(r)
 	switch {
 	case r.RequestMethod == "":
-		if r.Method == "OPTIONS" {
+		if d.preflight {
+			if s.methodRequired {
+				d.Reason = RequestMethodInvalid
+				return ""
+			}
 			d.Doubts |= DoubtRequestMethodMissing
 		}
-		method = methodOf(r.Method)
-	case method == noMethod:
+	case s.checksMethod && methodOf(r.RequestMethod) == noMethod:
 		d.Reason = RequestMethodInvalid
 		d.Doubts |= DoubtRequestMethodInvalid
 		return ""
 	}
-	var candidates ruleSet
-	if method != noMethod {
-		candidates = p.methods[method].intersect(p.origins.match(r.Origin))
-	}
-	candidates, invalid = p.allowHeaders(candidates, r.RequestHeaders, d)
-	if invalid != "" {
+	origins := p.origins.match(r.Origin)
+	candidates, invalid := p.allowHeaders(p.methodRules(d.method).intersect(origins), p.requestedHeaders(r), d)
+	switch {
+	case invalid != "":
 		d.Reason = RequestHeadersInvalid
-		d.Doubts |= DoubtRequestHeadersInvalid
 		return invalid
-	}
-	d.Rule = candidates.first()
-	d.Doubts |= p.originDoubts(r.Origin, d.Rule)
-	if d.Rule < 0 {
-		d.Reason = NoRuleMatches
+	case p.absent != "" && len(p.rules) == 0:
+		d.Reason = p.absent
 		return ""
+	case p.goesByOrigin(r):
+		first := origins.first()
+		if !candidates.empty() && !candidates.has(first) {
+			candidates = ruleSet{}
+			d.Doubts |= s.laterRule
+		}
+		d.partly = s.partly && candidates.empty() && first >= 0
 	}
-	d.rule = &p.rules[d.Rule]
-	d.Allowed, d.Reason, d.RuleID = true, Matched, d.rule.id
-	d.Doubts |= d.rule.doubts
+	matched := candidates.first()
+	d.Doubts |= p.originDoubts(r.Origin, matched, d)
+	if matched >= 0 {
+		d.rule, d.matched = &p.rules[matched], matched
+		d.Allowed = true
+		d.Doubts |= d.rule.doubts
+		if s.matchDoubts != nil {
+			d.Doubts |= s.matchDoubts(d.preflight, r.RequestHeaders != "", d.rule.anyOrigin)
+		}
+	}
+	switch {
+	case p.absent != "":
+		d.Reason = p.absent
+		d.Doubts |= DoubtSettings
+	case matched < 0:
+		d.Reason = NoRuleMatches
+	default:
+		d.Reason, d.Rule, d.RuleID = Matched, matched, d.rule.id
+	}
 	return ""
 }
 
+// absenceDoubts are those about a bucket without a configuration.
+func absenceDoubts(absent Reason, r *Request) Doubt {
+	switch {
+	case absent == BucketMissing && r.RequestMethod != "":
+		return DoubtMissingBucket
+	case absent == NotConfigured && r.RequestMethod != "" && methodOf(r.RequestMethod) == noMethod:
+		// Recorded without a method, for which the configuration is looked for
+		// first; a server may still look at the method before.
+		return DoubtRequestMethodInvalid
+	default:
+		return 0
+	}
+}
+
 // originDoubts are the doubts that the origin raises when the rule with this
-// index matches, or none does.
-func (p *Policy) originDoubts(origin string, matched int) Doubt {
+// index matches, or none does. It also finds out whether "*" is the answer.
+func (p *Policy) originDoubts(origin string, matched int, d *Decision) Doubt {
 	var doubts Doubt
 	if origin == "null" {
 		doubts |= DoubtNullOrigin
 	}
 	if matched < 0 {
 		matched = len(p.rules)
-	} else {
-		for _, o := range p.rules[matched].otherOrigins {
+	} else if r := &p.rules[matched]; r.anyOrigin {
+		d.star = d.preflight && p.dialect.starPreflight || !d.preflight && p.dialect.starActual
+		for _, o := range r.otherOrigins {
 			if o.match(origin) {
 				doubts |= DoubtMixedOrigins
+				d.star = d.star && !p.dialect.firstEntry
 				break
 			}
 		}
@@ -190,53 +237,114 @@ func (p *Policy) originDoubts(origin string, matched int) Doubt {
 }
 
 // allowHeaders leaves in candidates the rules that allow every header that a
-// value of Access-Control-Request-Headers lists. It stops at an entry that is no
-// header name, and returns it.
+// value of Access-Control-Request-Headers lists. Where the server checks the names,
+// it stops at an entry that is none, and returns it, or emptyEntry.
 func (p *Policy) allowHeaders(candidates ruleSet, list string, d *Decision) (_ ruleSet, invalid string) {
-	var buffer [64]byte
 	for rest := list; rest != ""; {
-		name, after, valid := nextName(rest)
-		switch {
-		case !valid:
-			return ruleSet{}, name
-		case name == "":
-			d.Doubts |= DoubtRequestHeadersGap
-		case candidates.empty():
-			// Only for a later entry that is invalid.
-		case hasUpper(name):
-			lower := buffer[:0]
-			for i := range len(name) {
-				lower = append(lower, tokenByte[name[i]])
+		name, after, upper, valid := nextEntry(rest)
+		if name == "" || !valid {
+			if candidates, valid = p.allowOdd(candidates, name, d); !valid {
+				if p.dialect.blanksCount {
+					name, _, _ = strings.Cut(rest, ",")
+				}
+				return ruleSet{}, cmp.Or(name, emptyEntry)
 			}
-			candidates = candidates.intersect(p.headers.match(string(lower)))
-		default:
-			candidates = candidates.intersect(p.headers.match(name))
+		} else if !candidates.empty() {
+			if upper && !p.dialect.headerCase {
+				candidates = candidates.intersect(p.allowInLower(name))
+			} else {
+				candidates = candidates.intersect(p.headers.match(name))
+			}
 		}
 		rest = after
 	}
 	if strings.HasSuffix(list, ",") {
-		d.Doubts |= DoubtRequestHeadersGap
+		var valid bool
+		if candidates, valid = p.allowOdd(candidates, "", d); !valid {
+			return ruleSet{}, emptyEntry
+		}
 	}
 	return candidates, ""
+}
+
+// emptyEntry stands for an entry without anything in it, to tell it from none.
+const emptyEntry = ","
+
+// allowInLower is the set of rules that allow a header in lower case. It is
+// headerRules without the allocation.
+func (p *Policy) allowInLower(name string) ruleSet {
+	var buffer [64]byte
+	lower := append(buffer[:0], name...)
+	for i, c := range lower {
+		if 'A' <= c && c <= 'Z' {
+			lower[i] = c + 'a' - 'A'
+		}
+	}
+	found := p.headers.find(string(lower))
+	if len(p.headers.others) > 0 {
+		found = found.union(p.headers.findOthers(lowerASCII(name)))
+	}
+	return found
+}
+
+// allowOdd is allowHeaders for one entry that is empty or no header name. It is
+// not valid if the server refuses the request because of it.
+func (p *Policy) allowOdd(candidates ruleSet, name string, d *Decision) (_ ruleSet, valid bool) {
+	s := p.dialect
+	if name == "" {
+		d.Doubts |= DoubtRequestHeadersGap
+		switch s.gaps {
+		case gapsSkipped:
+			return candidates, true
+		case gapsInvalid:
+			return ruleSet{}, false
+		case gapsNamed:
+		}
+	} else {
+		d.Doubts |= DoubtRequestHeadersInvalid
+		if s.checksHeaders {
+			// versitygw regards other blanks than HTTP's as well.
+			if name = strings.TrimSpace(name); s.gaps != gapsInvalid || !isToken(name) {
+				return ruleSet{}, false
+			}
+		}
+	}
+	return candidates.intersect(p.headerRules(name)), true
 }
 
 // nextName takes the first entry off a list as in Access-Control-Request-Headers,
 // without the blanks around it, and reports whether it is empty or a header name.
 func nextName(list string) (name, rest string, valid bool) {
+	name, rest, _, valid = nextEntry(list)
+	return name, rest, valid
+}
+
+// nextEntry is nextName, and reports whether a valid name has a capital.
+func nextEntry(list string) (name, rest string, upper, valid bool) {
 	start := skipBlanks(list, 0)
 	end := start
-	for end < len(list) && tokenByte[list[end]] != 0 {
+	changed := byte(0) // by lower case
+	for end < len(list) {
+		c := list[end]
+		lower := tokenByte[c]
+		if lower == 0 {
+			break
+		}
+		changed |= lower ^ c
 		end++
 	}
-	next := skipBlanks(list, end)
+	next := end
+	if next < len(list) && list[next] != ',' {
+		next = skipBlanks(list, end)
+	}
 	switch {
 	case next == len(list):
-		return list[start:end], "", true
+		return list[start:end], "", changed != 0, true
 	case list[next] == ',':
-		return list[start:end], list[next+1:], true
+		return list[start:end], list[next+1:], changed != 0, true
 	}
 	name, rest, _ = strings.Cut(list[start:], ",")
-	return strings.TrimRight(name, " \t"), rest, false
+	return strings.TrimRight(name, " \t"), rest, false, false
 }
 
 // skipBlanks is the first index from i on that is not of a blank.
@@ -247,42 +355,36 @@ func skipBlanks(s string, i int) int {
 	return i
 }
 
-// The messages of S3, to the letter ("evalution" included).
-const (
-	messageOriginMissing = "Insufficient information. Origin request header needed."
-	messageNotConfigured = "CORSResponse: CORS is not enabled for this bucket."
-	messageBucketMissing = "CORSResponse: Bucket not found"
-	messageNoRuleMatches = "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, " +
-		"request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec."
-)
-
-// refuse fills in what S3 answers to a preflight that is not allowed.
+// refuse fills in what S3 answers to a request that is not allowed.
 func (d *Decision) refuse(r *Request, invalid string) {
-	badRequest := func(message string) {
-		d.Status, d.Code, d.Message = 400, "BadRequest", message
+	s := d.policy.dialect
+	a := s.refusals[d.Reason]
+	if d.partly {
+		a = refusal{status: s.allowedStatus}
 	}
-	forbidden := func(message string, resource Resource) {
-		d.Status, d.Code, d.Message = 403, "AccessForbidden", message
-		d.Method, d.ResourceType = "OPTIONS", resource.String()
-		if r.RequestMethod != "" {
-			d.Method = r.RequestMethod
-		}
+	if d.Reason == BucketMissing && s.missing != nil {
+		// The answer allows no header.
+		d.Allowed = r.Origin != "" && r.RequestHeaders == ""
 	}
+	d.Status, d.Code, d.Message = a.status, a.code, a.message
 	switch d.Reason {
-	case OriginMissing:
-		badRequest(messageOriginMissing)
-	case NotConfigured:
-		// S3 says BUCKET also for the URL of an object.
-		forbidden(messageNotConfigured, Bucket)
-	case BucketMissing:
-		forbidden(messageBucketMissing, Bucket)
 	case RequestMethodInvalid:
-		badRequest("Invalid Access-Control-Request-Method: " + r.RequestMethod)
+		if strings.HasSuffix(a.message, " ") {
+			d.Message += r.RequestMethod
+		}
 	case RequestHeadersInvalid:
-		badRequest(`Access-Control-Request-Headers "` + invalid + `" contains invalid character.`)
-	case NoRuleMatches:
-		forbidden(messageNoRuleMatches, r.Resource)
-	case Matched:
-		// Not refused.
+		d.Message += strings.TrimSuffix(invalid, emptyEntry) + a.after
+	case Matched, OriginMissing, NotConfigured, BucketMissing, NoRuleMatches:
+	}
+	if a.code != accessForbidden {
+		return
+	}
+	d.Method, d.ResourceType = "OPTIONS", Bucket.String()
+	if r.RequestMethod != "" && !s.saysOptions {
+		d.Method = r.RequestMethod
+	}
+	if d.Reason == NoRuleMatches {
+		// Otherwise S3 says BUCKET also for the URL of an object.
+		d.ResourceType = r.Resource.String()
 	}
 }

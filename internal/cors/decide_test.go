@@ -79,7 +79,13 @@ func vectorOf(d cors.Decision) decisionVector {
 
 func readDecisions(t testing.TB) map[string][]decisionGroup {
 	t.Helper()
-	files, err := filepath.Glob("testdata/decisions/*.json")
+	return readGroups(t, "testdata/decisions")
+}
+
+// readGroups reads the files of a directory, by name without extension.
+func readGroups(t testing.TB, dir string) map[string][]decisionGroup {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no vectors: %v", err)
 	}
@@ -100,19 +106,29 @@ func readDecisions(t testing.TB) map[string][]decisionGroup {
 	return groups
 }
 
+// policy is the bucket of the group on AWS.
 func (g decisionGroup) policy(t testing.TB) *cors.Policy {
+	t.Helper()
+	if !g.MissingBucket && string(g.Configuration) == "null" {
+		return nil
+	}
+	return g.policyOn(t, cors.AWS)
+}
+
+// policyOn is the bucket of the group on another server.
+func (g decisionGroup) policyOn(t testing.TB, d *cors.Dialect) *cors.Policy {
 	t.Helper()
 	switch {
 	case g.MissingBucket:
-		return cors.MissingBucket()
+		return d.MissingBucket()
 	case string(g.Configuration) == "null":
-		return nil
+		return d.NoConfiguration()
 	}
 	c, err := cors.ParseJSON(g.Configuration)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := cors.Compile(c)
+	p, err := d.Compile(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,13 @@
 // preflight that matches no rule is refused with 403, one that makes no sense
 // with 400. No other request is ever refused because of CORS.
 //
+// # Other servers
+//
+// A [Dialect] does all this as another server does: [Dialect.Compile] accepts what
+// it accepts, and the [Policy] decides and answers as it would. The zero choice is
+// [AWS], everywhere. What the others do is read in their source; where releases
+// or settings make a difference, the decision has a [Doubt].
+//
 // # How we know
 //
 // AWS documents the rule of the first match, the wildcards and the limits:
@@ -48,7 +55,8 @@
 // and those that the authors of versitygw, Scality's CloudServer and Ceph's
 // s3-tests report. Where sources disagree or nobody looked, a [Decision] carries
 // a [Doubt], and its [Confidence] is less than high. The vectors in
-// testdata/decisions name the source of each case.
+// testdata/decisions, testdata/validation and testdata/dialects name the source of
+// each case.
 //
 // # When two configurations are the same
 //

@@ -18,11 +18,33 @@ type index struct {
 	// wild holds the other patterns by what follows the "*", read backwards,
 	// and for each of those by what precedes it. Nil for none.
 	wild *tree[*tree[ruleSet]]
+	// others are looked at one by one; AWS has none.
+	others []otherPattern
+}
+
+// otherPattern is what the rest of an index cannot find.
+type otherPattern struct {
+	match func(string) bool
+	rule  int
 }
 
 // indexPatterns makes the index of the patterns of all rules, by rule.
 func indexPatterns(rules [][]pattern) index {
-	x := index{exact: map[string]ruleSet{}}
+	var x index
+	x.add(rules)
+	return x
+}
+
+// addOther adds what is no pattern, unless it is nil.
+func (x *index) addOther(rule int, match func(string) bool) {
+	if match != nil {
+		x.others = append(x.others, otherPattern{match, rule})
+	}
+}
+
+// add adds the patterns of all rules, by rule; only once.
+func (x *index) add(rules [][]pattern) {
+	x.exact = map[string]ruleSet{}
 	bySuffix := map[string]map[string]ruleSet{}
 	for i, patterns := range rules {
 		for _, p := range patterns {
@@ -48,7 +70,6 @@ func indexPatterns(rules [][]pattern) index {
 		x.wild = newTree(trees)
 		x.wild.reverseLabels()
 	}
-	return x
 }
 
 func put(sets map[string]ruleSet, key string, rule int) {
@@ -59,7 +80,30 @@ func put(sets map[string]ruleSet, key string, rule int) {
 
 // match is the set of rules that have a pattern for s.
 func (x *index) match(s string) ruleSet {
-	found := x.any.union(x.exact[s])
+	found := x.find(s)
+	if len(x.others) > 0 {
+		found = found.union(x.findOthers(s))
+	}
+	return found
+}
+
+// findOthers is match for what is in others. Apart, because it makes s escape.
+func (x *index) findOthers(s string) ruleSet {
+	var found ruleSet
+	for _, other := range x.others {
+		if other.match(s) {
+			found.add(other.rule)
+		}
+	}
+	return found
+}
+
+// find is match for all but what is in others.
+func (x *index) find(s string) ruleSet {
+	found := x.any
+	if len(x.exact) > 0 {
+		found = found.union(x.exact[s])
+	}
 	for t := x.wild; t != nil; {
 		if !strings.HasSuffix(s, t.label) {
 			break

@@ -38,15 +38,34 @@ var jsonRuleKeys = []string{
 //
 // An empty list or ID reads as none. Mistakes in the rules are for Compile.
 func ParseJSON(data []byte) (Configuration, error) {
+	return parseJSON(data, nil)
+}
+
+// ParseJSONSpans is ParseJSON and says, by Path, where in data the rules, their
+// fields and the values are: a value with its quotes, a list with its key. What
+// is not in the document has no place.
+func ParseJSONSpans(data []byte) (Configuration, map[string]Span, error) {
+	places := spans{}
+	c, err := parseJSON(data, places)
+	if err != nil {
+		return Configuration{}, nil, err
+	}
+	return c, places, nil
+}
+
+func parseJSON(data []byte, places spans) (Configuration, error) {
+	whole := len(data)
 	data = withoutBOM(data)
 	if err := checkEncoding(data); err != nil {
 		return Configuration{}, err
 	}
 	p := newJSONParser(data)
+	p.spans = places
 	c, err := p.configuration()
 	if err != nil {
 		return Configuration{}, err
 	}
+	places.shift(whole - len(data))
 	return c, nil
 }
 
@@ -55,6 +74,11 @@ type jsonParser struct {
 	data    []byte
 	decoder *json.Decoder
 	start   int // offset of the token read last
+
+	// spans are kept by the index of the rule and the field being read.
+	spans spans
+	rule  int
+	field Field
 }
 
 func newJSONParser(data []byte) *jsonParser {
@@ -90,6 +114,9 @@ func (p *jsonParser) next() (json.Token, error) {
 	return nil, p.fail("the JSON ends too early")
 }
 
+// end is where the token read last ends.
+func (p *jsonParser) end() int { return int(p.decoder.InputOffset()) }
+
 // more reports whether the list or object goes on.
 func (p *jsonParser) more() bool {
 	p.skip()
@@ -103,9 +130,11 @@ func (p *jsonParser) configuration() (Configuration, error) {
 		return Configuration{}, err
 	}
 	var c Configuration
+	start := p.start
 	switch token {
 	case json.Delim('['):
 		c.Rules, err = p.rules()
+		p.spans.add(start, p.end(), -1, "", -1)
 	case json.Delim('{'):
 		c.Rules, err = p.document()
 	default:
@@ -128,8 +157,10 @@ func (p *jsonParser) configuration() (Configuration, error) {
 func (p *jsonParser) document() ([]Rule, error) {
 	var rules []Rule
 	seen, err := p.object("the configuration", []string{jsonRules}, func(string) error {
+		start := p.start
 		var err error
 		rules, err = p.ruleArray()
+		p.spans.add(start, p.end(), -1, "", -1)
 		return err
 	})
 	if err == nil && !seen[jsonRules] {
@@ -187,20 +218,41 @@ func (p *jsonParser) rules() ([]Rule, error) {
 		if err := p.open('{', "a rule, which is an object"); err != nil {
 			return nil, err
 		}
-		r, err := p.rule()
+		start := p.start
+		p.rule = len(rules)
+		r, err := p.readRule()
 		if err != nil {
 			return nil, err
 		}
+		p.spans.add(start, p.end(), p.rule, "", -1)
 		rules = append(rules, r)
 	}
 	_, err := p.next() // the closing bracket
 	return rules, err
 }
 
-// rule reads a rule after its brace.
-func (p *jsonParser) rule() (Rule, error) {
+// jsonFields are the fields that the keys of a rule stand for.
+var jsonFields = map[string]Field{
+	jsonAllowedHeaders: FieldAllowedHeaders,
+	jsonAllowedMethods: FieldAllowedMethods,
+	jsonAllowedOrigins: FieldAllowedOrigins,
+	jsonExposeHeaders:  FieldExposeHeaders,
+	jsonID:             FieldID,
+	jsonMaxAgeSeconds:  FieldMaxAgeSeconds,
+}
+
+// readRule reads a rule after its brace.
+func (p *jsonParser) readRule() (Rule, error) {
 	var r Rule
 	_, err := p.object("the rule", jsonRuleKeys, func(key string) (err error) {
+		p.field = jsonFields[key]
+		start := p.start
+		defer func() {
+			if key == jsonID || key == jsonMaxAgeSeconds {
+				start = p.start
+			}
+			p.spans.add(start, p.end(), p.rule, p.field, -1)
+		}()
 		switch key {
 		case jsonAllowedHeaders:
 			r.AllowedHeaders, err = p.strings(key)
@@ -230,6 +282,7 @@ func (p *jsonParser) strings(key string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.spans.add(p.start, p.end(), p.rule, p.field, len(list))
 		list = append(list, s)
 	}
 	_, err := p.next() // the closing bracket

@@ -54,6 +54,17 @@ const (
 	// NotXML: a value is not UTF-8, or has a character that XML 1.0 cannot
 	// carry, not even escaped.
 	NotXML MistakeReason = "NotXML"
+
+	// Empty: a value that must not be empty is; on other servers than AWS only, as
+	// those that follow.
+	Empty MistakeReason = "Empty"
+	// WildcardWithoutScheme: an allowed origin has a "*" and does not begin with
+	// "http://" or "https://".
+	WildcardWithoutScheme MistakeReason = "WildcardWithoutScheme"
+	// Negative: maxAgeSeconds is less than 0.
+	Negative MistakeReason = "Negative"
+	// NotImplemented: the server stores no CORS configurations.
+	NotImplemented MistakeReason = "NotImplemented"
 )
 
 // Mistake is one reason for which S3 would refuse a Configuration.
@@ -72,19 +83,26 @@ type Mistake struct {
 	Value string
 	// Reason is what is wrong.
 	Reason MistakeReason
+
+	dialect *Dialect // nil for AWS
 }
 
 // Path is where the mistake is, for example "rules[2].allowedOrigins[0]".
-func (m *Mistake) Path() string {
-	if m.Rule < 0 {
+func (m *Mistake) Path() string { return Path(m.Rule, m.Field, m.Index) }
+
+// Path is the place of a value in a configuration, for example
+// "rules[2].allowedOrigins[0]". Without a rule (-1) it is "rules"; field may be
+// empty and index -1 for less.
+func Path(rule int, field Field, index int) string {
+	if rule < 0 {
 		return "rules"
 	}
-	path := fmt.Sprintf("rules[%d]", m.Rule)
-	if m.Field != "" {
-		path += "." + string(m.Field)
+	path := fmt.Sprintf("rules[%d]", rule)
+	if field != "" {
+		path += "." + string(field)
 	}
-	if m.Index >= 0 {
-		path += fmt.Sprintf("[%d]", m.Index)
+	if index >= 0 {
+		path += fmt.Sprintf("[%d]", index)
 	}
 	return path
 }
@@ -98,13 +116,32 @@ func (m *Mistake) Error() string {
 
 // Explain says what the problem is and how to mend it.
 func (m *Mistake) Explain() (problem, fix string) {
+	problem, fix = m.explain()
+	if m.dialect != nil {
+		problem = strings.Replace(problem, "S3 ", m.dialect.name+" ", 1)
+	}
+	return problem, fix
+}
+
+// server is the dialect of the server that refuses.
+func (m *Mistake) server() *Dialect {
+	if m.dialect == nil {
+		return AWS
+	}
+	return m.dialect
+}
+
+func (m *Mistake) explain() (problem, fix string) {
 	switch m.Reason {
 	case NoRules:
 		return "there are none, and S3 stores no empty configuration", "add a rule, or delete the configuration"
 	case TooManyRules:
+		if m.server().anyRules {
+			return fmt.Sprintf("there are %s, and no more than %d are supported here", m.Value, MaxRules), "merge or remove some"
+		}
 		return fmt.Sprintf("there are %s, and S3 takes at most %d", m.Value, MaxRules), "merge or remove some"
 	case DocumentTooLarge:
-		return fmt.Sprintf("the XML document has %s bytes, and S3 takes at most %d", m.Value, MaxDocumentBytes),
+		return fmt.Sprintf("the XML document has %s bytes, and S3 takes at most %d", m.Value, m.server().maxDocument),
 			"shorten or remove some"
 	case Missing:
 		if m.Field == FieldAllowedMethods {
@@ -121,14 +158,22 @@ func (m *Mistake) Explain() (problem, fix string) {
 		bad, _ := notToken(m.Value)
 		return fmt.Sprintf("%s has the character %q, which is in no header name", quote(m.Value), bad), "remove it"
 	case TooLong:
-		return fmt.Sprintf("%s has %d characters, and S3 takes at most %d",
-			quote(m.Value), utf8.RuneCountInString(m.Value), MaxIDLength), "shorten it"
+		return fmt.Sprintf("%s has %d %s, and S3 takes at most %d",
+			quote(m.Value), m.server().idLength(m.Value), m.server().idUnit, MaxIDLength), "shorten it"
 	case NotXML:
 		bad, _ := notXML(m.Value)
 		if bad == utf8.RuneError {
 			return quote(m.Value) + " is not valid UTF-8", "write it in UTF-8"
 		}
 		return fmt.Sprintf("%s has the character %U, which XML cannot carry", quote(m.Value), bad), "remove it"
+	case Empty:
+		return "empty, which S3 refuses", "remove it"
+	case WildcardWithoutScheme:
+		return quote(m.Value) + ` has a "*" that S3 takes only in an origin with a scheme`, `begin it with "https://"`
+	case Negative:
+		return m.Value + " is negative, which S3 refuses", "write 0 or more, or remove it"
+	case NotImplemented:
+		return "S3 stores no CORS configurations", "set the origins that it allows in the settings of the server"
 	}
 	return string(m.Reason), "see the documentation of S3"
 }
@@ -160,6 +205,14 @@ type S3Error struct {
 // S3 is what PutBucketCors would answer to a configuration in which this is the
 // only mistake. It is not known for every reason: the zero value, then.
 func (m *Mistake) S3() S3Error {
+	if m.dialect != nil {
+		return m.dialect.refusal(m)
+	}
+	return m.s3()
+}
+
+// s3 is the answer of AWS.
+func (m *Mistake) s3() S3Error {
 	invalid := func(message string, c Confidence) S3Error {
 		return S3Error{Status: 400, Code: "InvalidRequest", Message: message, Confidence: c}
 	}
@@ -188,6 +241,8 @@ func (m *Mistake) S3() S3Error {
 		return invalid(`AllowedHeader "`+m.Value+`" contains invalid character.`, ConfidenceMedium)
 	case DocumentTooLarge, TooLong:
 		// The limits are documented, the answers are not.
+	case Empty, WildcardWithoutScheme, Negative, NotImplemented:
+		// AWS has no such mistakes.
 	}
 	return S3Error{}
 }

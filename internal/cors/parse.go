@@ -54,6 +54,37 @@ func withoutBOM(data []byte) []byte {
 	return bytes.TrimPrefix(data, []byte("\uFEFF"))
 }
 
+// Span is a range of bytes of a document: from Start up to, not including, End.
+type Span struct{ Start, End int }
+
+// spans are the places of what a parser has read, by Path; nil keeps none.
+type spans map[string]Span
+
+func (s spans) add(start, end, rule int, field Field, index int) {
+	if s != nil {
+		s[Path(rule, field, index)] = Span{start, end}
+	}
+}
+
+// shift moves all spans by what was cut off the beginning of the document.
+func (s spans) shift(by int) {
+	if by == 0 {
+		return
+	}
+	for path, at := range s {
+		s[path] = Span{at.Start + by, at.End + by}
+	}
+}
+
+// Quote makes a value printable on one line and not too long.
+func Quote(s string) string { return quote(s) }
+
+// UnknownName describes a name that is none of known, what saying what kind of
+// name it is ("field"), and suggests the nearest.
+func UnknownName(what, name string, known []string) string {
+	return unknownName(what, name, known)
+}
+
 // unknownName describes a name that is none of known and suggests the nearest.
 func unknownName(what, name string, known []string) string {
 	text := "unknown " + what + " " + quote(name)

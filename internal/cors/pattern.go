@@ -7,7 +7,7 @@ import "strings"
 // pattern is an allowed origin or header: a literal, or two with one "*"
 // between, which stands for any characters, also none. In origins it spans
 // dots, colons and slashes alike, because S3 takes an origin for a string and
-// not for a URL.
+// not for a URL. For slashes that is not recorded; every other server does it.
 type pattern struct {
 	prefix, suffix string // suffix is empty unless wild
 	wild           bool

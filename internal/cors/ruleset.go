@@ -20,6 +20,13 @@ func (s *ruleSet) add(rule int) {
 	}
 }
 
+func (s ruleSet) has(rule int) bool {
+	if rule < 64 {
+		return s.low>>rule&1 != 0
+	}
+	return s.high>>(rule-64)&1 != 0
+}
+
 func (s ruleSet) union(t ruleSet) ruleSet { return ruleSet{s.low | t.low, s.high | t.high} }
 
 func (s ruleSet) intersect(t ruleSet) ruleSet { return ruleSet{s.low & t.low, s.high & t.high} }

@@ -40,15 +40,33 @@ var xmlRuleElements = []string{
 // An empty ID reads as none; values are not trimmed, as S3 does not trim them.
 // Mistakes in the rules are for Compile.
 func ParseXML(data []byte) (Configuration, error) {
+	return parseXML(data, nil)
+}
+
+// ParseXMLSpans is ParseXML and says, by Path, where in data the rules and their
+// values are: each the element with its tags, a list from its first element to
+// its last. What is not in the document has no place.
+func ParseXMLSpans(data []byte) (Configuration, map[string]Span, error) {
+	places := spans{}
+	c, err := parseXML(data, places)
+	if err != nil {
+		return Configuration{}, nil, err
+	}
+	return c, places, nil
+}
+
+func parseXML(data []byte, places spans) (Configuration, error) {
+	whole := len(data)
 	data = withoutBOM(data)
 	if err := checkEncoding(data); err != nil {
 		return Configuration{}, err
 	}
-	p := &xmlParser{data: data, decoder: xml.NewDecoder(bytes.NewReader(data))}
+	p := &xmlParser{data: data, decoder: xml.NewDecoder(bytes.NewReader(data)), spans: places}
 	c, err := p.configuration()
 	if err != nil {
 		return Configuration{}, err
 	}
+	places.shift(whole - len(data))
 	return c, nil
 }
 
@@ -57,7 +75,11 @@ type xmlParser struct {
 	data    []byte
 	decoder *xml.Decoder
 	start   int // offset of the token read last
+	spans   spans
 }
+
+// end is where the token read last ends.
+func (p *xmlParser) end() int { return int(p.decoder.InputOffset()) }
 
 // fail is a ParseError at the token read last.
 func (p *xmlParser) fail(format string, args ...any) error {
@@ -137,21 +159,25 @@ func (p *xmlParser) configuration() (Configuration, error) {
 		return Configuration{}, p.fail("want the element %s, not %s", xmlConfiguration, quote(root))
 	}
 	var c Configuration
+	rootStart := p.start
 	for {
 		name, err := p.child()
 		if err != nil {
 			return Configuration{}, err
 		}
 		if name == "" {
+			p.spans.add(rootStart, p.end(), -1, "", -1)
 			break
 		}
 		if name != xmlRule {
 			return Configuration{}, p.fail("%s", unknownName("element", name, []string{xmlRule}))
 		}
-		r, err := p.rule()
+		start := p.start
+		r, err := p.rule(len(c.Rules))
 		if err != nil {
 			return Configuration{}, err
 		}
+		p.spans.add(start, p.end(), len(c.Rules), "", -1)
 		c.Rules = append(c.Rules, r)
 	}
 	name, err := p.child()
@@ -165,8 +191,22 @@ func (p *xmlParser) configuration() (Configuration, error) {
 	}
 }
 
-// rule reads a rule after its opening tag.
-func (p *xmlParser) rule() (Rule, error) {
+// addValue keeps the place of the element that was read last, the value number
+// index of the field.
+func (p *xmlParser) addValue(start, rule int, field Field, index int) {
+	if p.spans == nil {
+		return
+	}
+	end := p.end()
+	p.spans.add(start, end, rule, field, index)
+	if index > 0 {
+		start = p.spans[Path(rule, field, -1)].Start
+	}
+	p.spans.add(start, end, rule, field, -1)
+}
+
+// rule reads the rule number index after its opening tag.
+func (p *xmlParser) rule(index int) (Rule, error) {
 	var r Rule
 	hasID := false
 	for {
@@ -187,20 +227,26 @@ func (p *xmlParser) rule() (Rule, error) {
 		}
 		switch name {
 		case xmlAllowedHeader:
+			p.addValue(start, index, FieldAllowedHeaders, len(r.AllowedHeaders))
 			r.AllowedHeaders = append(r.AllowedHeaders, text)
 		case xmlAllowedMethod:
+			p.addValue(start, index, FieldAllowedMethods, len(r.AllowedMethods))
 			r.AllowedMethods = append(r.AllowedMethods, text)
 		case xmlAllowedOrigin:
+			p.addValue(start, index, FieldAllowedOrigins, len(r.AllowedOrigins))
 			r.AllowedOrigins = append(r.AllowedOrigins, text)
 		case xmlExposeHeader:
+			p.addValue(start, index, FieldExposeHeaders, len(r.ExposeHeaders))
 			r.ExposeHeaders = append(r.ExposeHeaders, text)
 		case xmlID:
+			p.addValue(start, index, FieldID, -1)
 			r.ID, hasID = text, true
 		case xmlMaxAgeSeconds:
 			seconds, err := parseMaxAge(strings.TrimSpace(text))
 			if err != nil {
 				return r, parseErrorAt(p.data, start, "%s: %s", name, err)
 			}
+			p.addValue(start, index, FieldMaxAgeSeconds, -1)
 			r.MaxAgeSeconds = &seconds
 		}
 	}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cors
+
+import "strings"
+
+// Explanation is a Decision and why it is so.
+type Explanation struct {
+	Decision
+	// Trace is what the server found rule by rule, in order. It ends with the
+	// rule that decided, because the server looks no further: the one that
+	// matched or, on a server that goes by the origin first, the first whose
+	// origin matches. It is empty, and never nil, where the server looks at no
+	// rule.
+	Trace []RuleTrace
+	// Nearest is the rule that comes closest to a request that no rule matches;
+	// nil for any other, and where no rule could allow the method.
+	Nearest *Nearest
+	// Advice is what would have to change, in words: that of Nearest with its
+	// hint, or what else keeps the request from being decided by a rule. Empty
+	// for a request that is allowed.
+	Advice string
+}
+
+// RuleTrace is how a request compares with one rule. The rule matches if
+// everything in it is true.
+type RuleTrace struct {
+	Rule    int           `json:"rule"`
+	RuleID  string        `json:"ruleID,omitempty"`
+	Origin  bool          `json:"origin"`
+	Method  bool          `json:"method"`
+	Headers []HeaderTrace `json:"headers"` // one for each header asked for, in order; never null
+}
+
+// HeaderTrace is whether a rule allows one of the headers asked for.
+type HeaderTrace struct {
+	Name    string `json:"name"` // as the rule is compared with: lower case where case does not count
+	Allowed bool   `json:"allowed"`
+}
+
+// Explain decides r and says why, rule by rule.
+func (p *Policy) Explain(r Request) Explanation {
+	e := Explanation{Decision: p.Decide(r), Trace: []RuleTrace{}}
+	if e.Reason != Matched && e.Reason != NoRuleMatches {
+		// Some servers allow something for a bucket without a configuration.
+		if !e.Allowed {
+			e.Advice = e.adviceWithoutRule(&r)
+		}
+		return e
+	}
+	q := p.question(&r)
+	e.Trace = q.trace(e.Rule)
+	if e.Allowed {
+		return e
+	}
+	if e.Nearest = q.nearest(); e.Nearest != nil {
+		e.Advice = e.Nearest.advice()
+	} else {
+		e.Advice = methodAdvice(&r)
+	}
+	return e
+}
+
+// question is a request as all rules of a policy answer it.
+type question struct {
+	policy  *Policy
+	request *Request
+	method  string // that the rules are asked for
+	origins ruleSet
+	methods ruleSet
+	headers []requestedHeader
+}
+
+type requestedHeader struct {
+	name  string // as in HeaderTrace
+	rules ruleSet
+}
+
+func (p *Policy) question(r *Request) question {
+	q := question{policy: p, request: r, method: p.effectiveMethod(r)}
+	q.origins = p.originRules(r.Origin)
+	q.methods = p.methodRules(q.method)
+	list := p.requestedHeaders(r)
+	ask := func(name string) {
+		// Nothing between two commas is a name to some servers.
+		if name != "" || p.dialect.gaps == gapsNamed {
+			q.headers = append(q.headers, requestedHeader{p.comparedName(name), p.headerRules(name)})
+		}
+	}
+	for rest := list; rest != ""; {
+		var name string
+		name, rest, _ = nextName(rest)
+		ask(name)
+	}
+	if strings.HasSuffix(list, ",") {
+		ask("")
+	}
+	return q
+}
+
+// trace compares every rule that the server looks at; matched is the index of
+// the rule that matched, or -1.
+func (q *question) trace(matched int) []RuleTrace {
+	end := len(q.policy.rules)
+	if matched >= 0 {
+		end = matched + 1
+	} else if chosen := q.chosenByOrigin(); chosen >= 0 {
+		end = chosen + 1
+	}
+	trace := make([]RuleTrace, end)
+	headers := make([]HeaderTrace, 0, end*len(q.headers))
+	for i := range trace {
+		start := len(headers)
+		for _, h := range q.headers {
+			headers = append(headers, HeaderTrace{h.name, h.rules.has(i)})
+		}
+		trace[i] = RuleTrace{
+			Rule:    i,
+			RuleID:  q.policy.rules[i].id,
+			Origin:  q.origins.has(i),
+			Method:  q.methods.has(i),
+			Headers: headers[start:len(headers):len(headers)],
+		}
+	}
+	return trace
+}
+
+// chosenByOrigin is the rule that a server takes that goes by the origin first;
+// -1 for none, and for every other server.
+func (q *question) chosenByOrigin() int {
+	if !q.policy.goesByOrigin(q.request) {
+		return -1
+	}
+	return q.origins.first()
+}
