@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 )
@@ -25,8 +26,13 @@ var errNo = errors.New("no")
 
 // Run runs the command line and returns the exit status.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return run(ctx, args, os.Stdin, stdout, stderr)
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCommand()
 	root.SetArgs(args)
+	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	switch err := root.ExecuteContext(ctx); {
@@ -45,7 +51,8 @@ func newRootCommand() *cobra.Command {
 		Use:   "bucketcors",
 		Short: "Keep the CORS configuration of S3 buckets equal to what Git says",
 		Long: `bucketcors keeps the CORS configuration of S3 buckets equal to what
-BucketCORSPolicy objects in a Kubernetes cluster say.
+BucketCORSPolicy objects in a Kubernetes cluster say, and knows how S3 answers
+by it: evaluate, lint and convert need no cluster and no bucket.
 
 Exit status: 0 fine, 1 the answer is "no", 2 could not do it.`,
 		SilenceErrors: true,
@@ -54,6 +61,12 @@ Exit status: 0 fine, 1 the answer is "no", 2 could not do it.`,
 			return cmd.Help()
 		},
 	}
-	root.AddCommand(newControllerCommand(), newVersionCommand())
+	root.AddCommand(
+		newControllerCommand(),
+		newConvertCommand(),
+		newEvaluateCommand(),
+		newLintCommand(),
+		newVersionCommand(),
+	)
 	return root
 }
