@@ -7,7 +7,8 @@
 // outcome into the time of the next look. Everything that is decided on the
 // way is a pure function in a file of its own: whether a policy is accepted
 // (acceptance.go, access.go), who owns a bucket (claim.go), what has to be done
-// to it (decision.go), and what the status says of it (status.go).
+// to it (decision.go), what the status says of it (status.go), and what is
+// probably not meant in rules that are accepted all the same (lint.go).
 //
 // What becomes of a failure:
 //

@@ -41,7 +41,7 @@ var statusReasons = []string{
 
 // eventReasons are those that only events have.
 var eventReasons = []string{
-	s3v1alpha1.ReasonApplied, s3v1alpha1.ReasonDriftCorrected,
+	s3v1alpha1.ReasonApplied, s3v1alpha1.ReasonDriftCorrected, s3v1alpha1.ReasonLintFindings,
 }
 
 // statesByUrgency are the states of buckets in the order in which they are listed.

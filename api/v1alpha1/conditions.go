@@ -116,6 +116,10 @@ const (
 	ReasonApplied = "Applied"
 	// ReasonDriftCorrected is used when a foreign change to a bucket was undone.
 	ReasonDriftCorrected = "DriftCorrected"
+	// ReasonLintFindings is used once for each generation whose rules are valid
+	// and probably not what was meant, such as with an origin that no browser
+	// ever sends. It changes no condition and keeps nothing from being applied.
+	ReasonLintFindings = "LintFindings"
 	// ReasonRemoved is used when a bucket has no configuration any more, because
 	// its policy is going away; of buckets too while others are in the way.
 	ReasonRemoved = "Removed"
