@@ -18,6 +18,7 @@ TOOLS := bin/tools
 CONTROLLER_GEN := $(TOOLS)/controller-gen
 KUSTOMIZE := $(TOOLS)/kustomize
 GOLANGCI_LINT := $(TOOLS)/golangci-lint
+BENCHSTAT := $(TOOLS)/benchstat
 
 ##@ Product
 
@@ -44,6 +45,7 @@ test: ## Everything that CI runs: verify, lint and all tests
 	@$(MAKE) lint
 	@echo '==> go test ./...'
 	@$(GOTEST) ./...
+	@$(MAKE) test-differential
 
 .PHONY: test-unit
 test-unit: ## go vet, and the tests of internal/ (but for what starts servers)
@@ -58,9 +60,37 @@ test-integration: ## The tests of packages, on a real API server and a real S3 s
 test-e2e: ## The product as a user runs it, on real servers
 	$(GOTEST) -v ./test/e2e/...
 
+# How many random requests are compared, and what they begin with.
+REQUESTS ?= 200000
+SEED ?= 1
+
+.PHONY: test-differential
+test-differential: ## Compare answers with versitygw's own matcher (REQUESTS=200000 SEED=1)
+	@echo '==> go test ./test/peers'
+	@cd test/peers && $(GOTEST) ./... -requests=$(REQUESTS) -seed=$(SEED)
+
+.PHONY: test-nightly
+test-nightly: ## A million requests never compared before, and a minute of each fuzz test
+	@$(MAKE) test-differential REQUESTS=1000000 SEED=$$(date +%s)
+	@$(MAKE) fuzz
+
+FUZZTIME ?= 1m
+
+.PHONY: fuzz
+fuzz: ## Every fuzz test, one after another (FUZZTIME=1m each)
+	@git grep --untracked -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed 's/:func /:/' | while IFS=: read -r file name; do \
+		echo "==> $$name ($$(dirname "$$file"))"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "./$$(dirname "$$file")" || exit 1; \
+	done
+
 .PHONY: bench
-bench: ## The benchmarks of the evaluator
-	go test -run '^$$' -bench . -benchmem ./internal/cors/...
+bench: $(BENCHSTAT) ## The benchmarks, and a decision beside those of versitygw and rs/cors
+	go test -run '^$$' -bench . -benchmem ./internal/cors/... ./internal/lint/...
+	@mkdir -p bin
+	cd test/peers && go test -run '^$$' -bench . -count $(BENCH_COUNT) . | tee '$(CURDIR)/bin/bench.txt'
+	@$(BENCHSTAT) -row /origins,/rules -col '/of@(headers decide rs-cors versitygw)' bin/bench.txt
+
+BENCH_COUNT ?= 6
 
 ##@ Source
 
@@ -86,6 +116,7 @@ verify: $(CONTROLLER_GEN) $(KUSTOMIZE) $(GOLANGCI_LINT) ## Check the rules in ha
 lint: $(GOLANGCI_LINT) ## golangci-lint, with kube-api-linter for the API types
 	@echo '==> golangci-lint'
 	@$(GOLANGCI_LINT) run ./...
+	@cd test/peers && '$(CURDIR)/$(GOLANGCI_LINT)' run ./...
 
 .PHONY: clean
 clean: ## Remove what was built here (servers stay in the user's cache)
@@ -97,7 +128,7 @@ clean: ## Remove what was built here (servers stay in the user's cache)
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' Makefile
+		/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 
 # Tools, built again when their module's go.mod or go.sum changes.
 
@@ -106,6 +137,9 @@ $(CONTROLLER_GEN): hack/tools/go.mod hack/tools/go.sum
 
 $(KUSTOMIZE): hack/tools/go.mod hack/tools/go.sum
 	@$(call tool,hack/tools,sigs.k8s.io/kustomize/kustomize/v5)
+
+$(BENCHSTAT): hack/tools/go.mod hack/tools/go.sum
+	@$(call tool,hack/tools,golang.org/x/perf/cmd/benchstat)
 
 $(GOLANGCI_LINT): hack/tools/lint/go.mod hack/tools/lint/go.sum
 	@$(call tool,hack/tools/lint,sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter)
