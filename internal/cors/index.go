@@ -18,9 +18,21 @@ type index struct {
 	// wild holds the other patterns by what follows the "*", read backwards,
 	// and for each of those by what precedes it. Nil for none.
 	wild *tree[*tree[ruleSet]]
+	// few are all patterns of exact and wild, if they are so few that one after
+	// another is quicker than a map and a tree; as is usual for headers.
+	few []indexed
 	// others are looked at one by one; AWS has none.
 	others []otherPattern
 }
+
+// indexed is a pattern and the rules that have it.
+type indexed struct {
+	pattern
+	rules ruleSet
+}
+
+// fewPatterns is how many are few.
+const fewPatterns = 8
 
 // otherPattern is what the rest of an index cannot find.
 type otherPattern struct {
@@ -45,9 +57,13 @@ func (x *index) addOther(rule int, match func(string) bool) {
 // add adds the patterns of all rules, by rule; only once.
 func (x *index) add(rules [][]pattern) {
 	x.exact = map[string]ruleSet{}
+	distinct := map[pattern]ruleSet{}
 	bySuffix := map[string]map[string]ruleSet{}
 	for i, patterns := range rules {
 		for _, p := range patterns {
+			if p != (pattern{wild: true}) {
+				put(distinct, p, i)
+			}
 			switch {
 			case !p.wild:
 				put(x.exact, p.prefix, i)
@@ -62,6 +78,11 @@ func (x *index) add(rules [][]pattern) {
 			}
 		}
 	}
+	if len(distinct) <= fewPatterns {
+		for p, rules := range distinct {
+			x.few = append(x.few, indexed{p, rules})
+		}
+	}
 	if len(bySuffix) > 0 {
 		trees := make(map[string]*tree[ruleSet], len(bySuffix))
 		for suffix, prefixes := range bySuffix {
@@ -72,7 +93,7 @@ func (x *index) add(rules [][]pattern) {
 	}
 }
 
-func put(sets map[string]ruleSet, key string, rule int) {
+func put[K comparable](sets map[K]ruleSet, key K, rule int) {
 	set := sets[key]
 	set.add(rule)
 	sets[key] = set
@@ -101,6 +122,14 @@ func (x *index) findOthers(s string) ruleSet {
 // find is match for all but what is in others.
 func (x *index) find(s string) ruleSet {
 	found := x.any
+	if len(x.few) > 0 {
+		for i := range x.few {
+			if x.few[i].match(s) {
+				found = found.union(x.few[i].rules)
+			}
+		}
+		return found
+	}
 	if len(x.exact) > 0 {
 		found = found.union(x.exact[s])
 	}

@@ -3,6 +3,7 @@
 package cors
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,10 +35,21 @@ func TestAnIndexFindsWhatItsPatternsMatch(t *testing.T) {
 			all = append(all, parsePattern(prefix+"*"+suffix))
 		}
 	}
-	rules := make([][]pattern, MaxRules)
+	many := make([][]pattern, MaxRules)
 	for i, p := range all {
-		rules[i%MaxRules] = append(rules[i%MaxRules], p)
+		many[i%MaxRules] = append(many[i%MaxRules], p)
 	}
+	indexes := [][][]pattern{many}
+	for few := range slices.Chunk(all, fewPatterns) {
+		indexes = append(indexes, [][]pattern{few[1:], few[:1]})
+	}
+	for _, rules := range indexes {
+		checkIndex(t, rules, words)
+	}
+}
+
+func checkIndex(t *testing.T, rules [][]pattern, words []string) {
+	t.Helper()
 	x := indexPatterns(rules)
 	for _, start := range words {
 		for _, end := range words {
