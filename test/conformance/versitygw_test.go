@@ -4,6 +4,12 @@
 package conformance
 
 import (
+	"bytes"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -11,6 +17,8 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,35 +26,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
-	"github.com/bucketcors/bucketcors/internal/bucket"
 	"github.com/bucketcors/bucketcors/internal/cors"
 	"github.com/bucketcors/bucketcors/internal/cors/vectors"
 	"github.com/bucketcors/bucketcors/internal/localenv"
-	"github.com/bucketcors/bucketcors/internal/s3"
 )
 
 // TestVersitygwAnswersTheVectorsAsItsDialectPredicts puts the configuration of
 // every vector on a bucket of a real versitygw and sends the request. The answer
 // has to be the one that the evaluator gives for the dialect.
 func TestVersitygwAnswersTheVectorsAsItsDialectPredicts(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs a real server, which may have to be built first")
-	}
-	groups, err := vectors.Read("../../internal/cors/testdata/decisions")
-	if err != nil {
-		t.Fatal(err)
-	}
 	server := start(t)
-	clients := s3.New(s3.Options{})
-	provider := bucket.Provider{
-		Name: "real", Region: server.Region, Endpoint: server.Endpoint,
-		Credentials: &bucket.Credentials{AccessKeyID: server.AccessKeyID, SecretAccessKey: server.SecretAccessKey},
-	}
 	sent := 0
-	for i, g := range groups {
+	for i, g := range readGroups(t) {
 		policy, err := g.Compile(cors.VersityGW)
 		if _, refused := errors.AsType[*cors.ConfigurationError](err); refused {
-			continue // versitygw takes no such configuration, which is for another test
+			continue // see TestVersitygwRefusesWhatItsDialectRefuses
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -58,12 +52,8 @@ func TestVersitygwAnswersTheVectorsAsItsDialectPredicts(t *testing.T) {
 			}
 		}
 		if len(g.Configuration.Rules) > 0 {
-			b, err := clients.Open(t.Context(), provider, bucket.Location{Name: name})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := b.PutCORS(t.Context(), g.Configuration); err != nil {
-				t.Fatalf("%s: %v", g.Name, err)
+			if refusal := put(t, server, name, g.Configuration); refusal.status != http.StatusOK {
+				t.Fatalf("%s: %+v", g.Name, refusal)
 			}
 		}
 		for _, c := range g.Cases {
@@ -71,6 +61,9 @@ func TestVersitygwAnswersTheVectorsAsItsDialectPredicts(t *testing.T) {
 				r, err := cors.NewRequest(c.Request.Method, c.Request.Resource, header(c.Headers))
 				if err != nil {
 					t.Skipf("no HTTP client sends this: %v", err)
+				}
+				if r.Method != strings.ToUpper(r.Method) {
+					t.Skip("the HTTP server below versitygw refuses the method")
 				}
 				got := send(t, server, name, c)
 				sent++
@@ -85,8 +78,116 @@ func TestVersitygwAnswersTheVectorsAsItsDialectPredicts(t *testing.T) {
 	}
 }
 
+// readGroups reads the vectors that are about AWS, which every server can be
+// asked, and those that are about versitygw.
+func readGroups(t *testing.T) []vectors.Group {
+	t.Helper()
+	const testdata = "../../internal/cors/testdata/"
+	groups, err := vectors.Read(testdata + "decisions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialects, err := vectors.Read(testdata + "dialects")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := slices.DeleteFunc(dialects, func(g vectors.Group) bool { return g.File != "versitygw" })
+	if len(own) == 0 {
+		t.Fatal("no vectors are about versitygw")
+	}
+	return append(groups, own...)
+}
+
+// TestVersitygwRefusesWhatItsDialectRefuses sends every configuration of the
+// validation vectors to a real versitygw.
+func TestVersitygwRefusesWhatItsDialectRefuses(t *testing.T) {
+	files, err := filepath.Glob("../../internal/cors/testdata/validation/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no vectors: %v", err)
+	}
+	server := start(t)
+	if err := server.CreateBucket("validation"); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stored []struct {
+			Name          string
+			Repeat        int
+			Configuration json.RawMessage
+		}
+		if err := json.Unmarshal(data, &stored); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, v := range stored {
+			t.Run(filepath.Base(file)+"/"+v.Name, func(t *testing.T) {
+				c, err := cors.ParseJSON(v.Configuration)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Rules = slices.Repeat(c.Rules, max(1, v.Repeat))
+				checkRefusal(t, server, c)
+			})
+		}
+	}
+}
+
+func checkRefusal(t *testing.T, server *localenv.S3Server, c cors.Configuration) {
+	t.Helper()
+	_, err := cors.VersityGW.Compile(c)
+	var expected []answer
+	for m := range cors.Mistakes(err) {
+		refusal := m.S3()
+		if refusal.Code == "" {
+			t.Skipf("%v: a limit of ours, not of the server", m)
+		}
+		expected = append(expected, answer{status: refusal.Status, body: errorBody{Code: refusal.Code, Message: refusal.Message}})
+	}
+	got := put(t, server, "validation", c)
+	if err == nil {
+		expected = append(expected, answer{status: http.StatusOK})
+	}
+	// The server tells the first mistake only, in an order of its own.
+	if !slices.ContainsFunc(expected, got.equal) {
+		t.Errorf("got %+v, want one of %+v", got, expected)
+	}
+}
+
+// put sends a configuration as PutBucketCors does. The answer of success has
+// nothing but its status.
+func put(t *testing.T, server *localenv.S3Server, bucketName string, c cors.Configuration) answer {
+	t.Helper()
+	document, err := cors.FormatXML(c)
+	if err != nil {
+		t.Skipf("no XML: %v", err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.Endpoint+"/"+bucketName+"?cors=", bytes.NewReader(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := md5.Sum(document)
+	request.Header.Set("Content-MD5", base64.StdEncoding.EncodeToString(sum[:]))
+	payload := sha256.Sum256(document)
+	request.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(payload[:]))
+	err = v4.NewSigner().SignHTTP(t.Context(), keys(server), request, hex.EncodeToString(payload[:]), "s3", server.Region, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return roundTrip(t, request)
+}
+
+func keys(server *localenv.S3Server) aws.Credentials {
+	return aws.Credentials{AccessKeyID: server.AccessKeyID, SecretAccessKey: server.SecretAccessKey}
+}
+
 func start(t *testing.T) *localenv.S3Server {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("runs a real server, which may have to be built first")
+	}
 	assets, err := localenv.Ensure(t.Context(), os.Stderr)
 	if err != nil {
 		t.Fatal(err)
@@ -158,9 +259,8 @@ func send(t *testing.T, server *localenv.S3Server, bucketName string, c vectors.
 		t.Fatal(err)
 	}
 	if c.Request.Method != http.MethodOptions {
-		keys := aws.Credentials{AccessKeyID: server.AccessKeyID, SecretAccessKey: server.SecretAccessKey}
 		request.URL.RawQuery = "X-Amz-Expires=60"
-		signed, _, err := v4.NewSigner().PresignHTTP(t.Context(), keys, request, "UNSIGNED-PAYLOAD", "s3", server.Region, time.Now())
+		signed, _, err := v4.NewSigner().PresignHTTP(t.Context(), keys(server), request, "UNSIGNED-PAYLOAD", "s3", server.Region, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,6 +269,15 @@ func send(t *testing.T, server *localenv.S3Server, bucketName string, c vectors.
 		}
 	}
 	request.Header = header(c.Headers)
+	a := roundTrip(t, request)
+	if c.Request.Method != http.MethodOptions && a.status != http.StatusBadRequest {
+		a.status, a.body = 0, errorBody{} // that there is no such key is not for CORS to say
+	}
+	return a
+}
+
+func roundTrip(t *testing.T, request *http.Request) answer {
+	t.Helper()
 	response, err := http.DefaultTransport.RoundTrip(request)
 	if err != nil {
 		t.Fatal(err)
@@ -178,18 +287,15 @@ func send(t *testing.T, server *localenv.S3Server, bucketName string, c vectors.
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := answer{headers: map[string]string{}}
+	a := answer{status: response.StatusCode, headers: map[string]string{}}
 	for name, values := range response.Header {
 		if name == "Vary" || strings.HasPrefix(name, "Access-Control-") {
 			a.headers[name] = strings.Join(values, " AND ")
 		}
 	}
-	if c.Request.Method == http.MethodOptions || response.StatusCode == http.StatusBadRequest {
-		a.status = response.StatusCode
-		if a.status != http.StatusOK {
-			if err := xml.Unmarshal(body, &a.body); err != nil {
-				t.Fatalf("%s: %v", body, err)
-			}
+	if a.status >= http.StatusBadRequest && len(body) > 0 {
+		if err := xml.Unmarshal(body, &a.body); err != nil {
+			t.Fatalf("%s: %v", body, err)
 		}
 	}
 	return a

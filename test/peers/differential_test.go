@@ -68,7 +68,10 @@ func store(c cors.Configuration) (*auth.CORSConfiguration, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stored, stored.Validate()
+	if err := stored.Validate(); err != nil {
+		return nil, err
+	}
+	return stored, nil
 }
 
 // describe is a configuration and a request for people.

@@ -14,7 +14,7 @@ import (
 type generator struct{ *rand.Rand }
 
 func newGenerator(seed uint64) generator {
-	return generator{rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // chance that can be had again, not secrets
+	return generator{rand.New(rand.NewPCG(seed, 0))}
 }
 
 func pick[T any](g generator, values ...T) T { return values[g.IntN(len(values))] }
