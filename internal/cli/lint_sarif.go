@@ -3,139 +3,65 @@
 package cli
 
 import (
-	"encoding/json"
+	"fmt"
 	"io"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/bucketcors/bucketcors/internal/lint"
-)
+	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 
-// The part of SARIF 2.1.0 that lint uses. See
-// https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html.
-type (
-	sarifLog struct {
-		Schema  string     `json:"$schema"`
-		Version string     `json:"version"`
-		Runs    []sarifRun `json:"runs"`
-	}
-	sarifRun struct {
-		Tool        sarifTool         `json:"tool"`
-		Invocations []sarifInvocation `json:"invocations"`
-		ColumnKind  string            `json:"columnKind"`
-		Results     []sarifResult     `json:"results"` // never null
-	}
-	sarifTool struct {
-		Driver sarifDriver `json:"driver"`
-	}
-	sarifDriver struct {
-		Name           string      `json:"name"`
-		Version        string      `json:"version"`
-		InformationURI string      `json:"informationUri"`
-		Rules          []sarifRule `json:"rules"`
-	}
-	sarifRule struct {
-		ID                   string             `json:"id"`
-		Name                 string             `json:"name"`
-		ShortDescription     sarifText          `json:"shortDescription"`
-		HelpURI              string             `json:"helpUri"`
-		DefaultConfiguration sarifConfiguration `json:"defaultConfiguration"`
-	}
-	sarifConfiguration struct {
-		Level string `json:"level"`
-	}
-	sarifText struct {
-		Text string `json:"text"`
-	}
-	sarifInvocation struct {
-		Successful    bool                `json:"executionSuccessful"`
-		Notifications []sarifNotification `json:"toolExecutionNotifications,omitempty"`
-	}
-	sarifNotification struct {
-		Level   string    `json:"level"`
-		Message sarifText `json:"message"`
-	}
-	sarifResult struct {
-		RuleID    string          `json:"ruleId"`
-		RuleIndex int             `json:"ruleIndex"`
-		Level     string          `json:"level"`
-		Message   sarifText       `json:"message"`
-		Locations []sarifLocation `json:"locations"`
-	}
-	sarifLocation struct {
-		Physical sarifPhysicalLocation  `json:"physicalLocation"`
-		Logical  []sarifLogicalLocation `json:"logicalLocations"`
-	}
-	sarifPhysicalLocation struct {
-		Artifact sarifArtifact `json:"artifactLocation"`
-		Region   sarifRegion   `json:"region"`
-	}
-	sarifArtifact struct {
-		URI string `json:"uri"`
-	}
-	sarifRegion struct {
-		StartLine   int `json:"startLine"`
-		StartColumn int `json:"startColumn"`
-		EndLine     int `json:"endLine"`
-		EndColumn   int `json:"endColumn"`
-	}
-	sarifLogicalLocation struct {
-		FullyQualifiedName string `json:"fullyQualifiedName"`
-	}
+	"github.com/bucketcors/bucketcors/internal/lint"
 )
 
 // sarifLevels are the levels of SARIF.
 var sarifLevels = map[lint.Severity]string{lint.Error: "error", lint.Warning: "warning", lint.Info: "note"}
 
-// printSARIF prints a report as SARIF, which services that scan code read.
+// printSARIF prints a report as SARIF 2.1.0, which services that scan code read.
 func printSARIF(w io.Writer, r *report) error {
-	run := sarifRun{
-		Tool: sarifTool{Driver: sarifDriver{
-			Name: "bucketcors", Version: buildVersion(),
-			InformationURI: "https://github.com/bucketcors/bucketcors",
-			Rules:          []sarifRule{},
-		}},
-		Invocations: []sarifInvocation{{Successful: len(r.unreadable) == 0}},
-		ColumnKind:  "unicodeCodePoints",
-		Results:     []sarifResult{},
-	}
+	const homepage = "https://github.com/bucketcors/bucketcors"
+	run := sarif.NewRunWithInformationURI("bucketcors", homepage).WithColumnKind("unicodeCodePoints")
+	run.Tool.Driver.WithVersion(buildVersion())
 	index := map[string]int{}
 	for i, c := range lint.Catalogue() {
 		index[c.ID] = i
-		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
-			ID: c.ID, Name: c.Name, ShortDescription: sarifText{c.Summary}, HelpURI: c.Documentation(),
-			DefaultConfiguration: sarifConfiguration{sarifLevels[c.Severity]},
-		})
+		run.AddRule(c.ID).WithName(c.Name).WithHelpURI(c.Documentation()).
+			WithShortDescription(sarif.NewMultiformatMessageString().WithText(c.Summary)).
+			WithDefaultConfiguration(sarif.NewReportingConfiguration().WithLevel(sarifLevels[c.Severity]))
 	}
 	for _, f := range r.findings {
-		name := f.Path()
-		if f.document.Name != "" {
-			name = f.document.Name + ": " + name
-		}
-		run.Results = append(run.Results, sarifResult{
-			RuleID: f.ID, RuleIndex: index[f.ID], Level: sarifLevels[f.Severity], Message: sarifText{f.message()},
-			Locations: []sarifLocation{{
-				Physical: sarifPhysicalLocation{
-					Artifact: sarifArtifact{artifactURI(f.file.Name)},
-					Region:   sarifRegion{f.place.Line, f.place.Column, f.place.EndLine, f.place.EndColumn},
-				},
-				Logical: []sarifLogicalLocation{{name}},
-			}},
-		})
+		run.AddResult(sarif.NewRuleResult(f.ID).WithRuleIndex(index[f.ID]).WithLevel(sarifLevels[f.Severity]).
+			WithMessage(sarif.NewTextMessage(f.message())).
+			AddLocation(sarifLocation(f)))
 	}
+	invocation := sarif.NewInvocation().WithExecutionSuccessful(len(r.unreadable) == 0)
 	for _, err := range r.unreadable {
-		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications, sarifNotification{"error", sarifText{err.Error()}})
+		invocation.AddToolExecutionNotification(
+			sarif.NewNotification().WithLevel("error").WithMessage(sarif.NewTextMessage(err.Error())))
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(sarifLog{
-		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-		Version: "2.1.0",
-		Runs:    []sarifRun{run},
-	})
+	run.AddInvocation(invocation)
+	log := sarif.NewReport()
+	log.AddRun(run)
+	if err := log.PrettyWrite(w); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+func sarifLocation(f finding) *sarif.Location {
+	name := f.Path()
+	if f.document.Name != "" {
+		name = f.document.Name + ": " + name
+	}
+	region := sarif.NewRegion().WithStartLine(f.place.Line).WithStartColumn(f.place.Column).
+		WithEndLine(f.place.EndLine).WithEndColumn(f.place.EndColumn)
+	return sarif.NewLocation().
+		WithPhysicalLocation(sarif.NewPhysicalLocation().
+			WithArtifactLocation(sarif.NewArtifactLocation().WithURI(artifactURI(f.file.Name))).
+			WithRegion(region)).
+		AddLogicalLocation(sarif.NewLogicalLocation().WithFullyQualifiedName(name))
 }
 
 // artifactURI is a file as SARIF names it: relative to the directory that the

@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 
 	"github.com/bucketcors/bucketcors/internal/lint"
 )
@@ -262,24 +265,28 @@ func TestSARIFNamesEveryCheckAndPlace(t *testing.T) {
 	t.Chdir(filepath.Dir(path))
 	for name, uri := range map[string]string{path: "a%20b.json", "a b.json": "a%20b.json", "./a b.json": "a%20b.json"} {
 		_, stdout, _ := runCommand(t, "lint", "-f", name, "-o", "sarif")
-		var log sarifLog
-		if err := json.Unmarshal([]byte(stdout), &log); err != nil || log.Version != "2.1.0" || len(log.Runs) != 1 {
+		log, err := sarif.FromBytes([]byte(stdout))
+		if err != nil || log.Version != "2.1.0" || len(log.Runs) != 1 {
 			t.Fatalf("%v\n%s", err, stdout)
 		}
+		if err := log.Validate(); err != nil {
+			t.Errorf("not as the schema of SARIF wants it: %v", err)
+		}
 		run := log.Runs[0]
-		if rules := run.Tool.Driver.Rules; len(rules) != len(lint.Catalogue()) || !strings.HasSuffix(rules[0].HelpURI, "docs/lint.md#cors001") {
+		if rules := run.Tool.Driver.Rules; len(rules) != len(lint.Catalogue()) || !strings.HasSuffix(*rules[0].HelpURI, "docs/lint.md#cors001") {
 			t.Errorf("%d rules", len(rules))
 		}
-		if len(run.Results) != 1 || !run.Invocations[0].Successful || run.ColumnKind != "unicodeCodePoints" {
+		if len(run.Results) != 1 || !*run.Invocations[0].ExecutionSuccessful || *run.ColumnKind != "unicodeCodePoints" {
 			t.Fatalf("%s", stdout)
 		}
 		result := run.Results[0]
-		if result.RuleID != "CORS010" || run.Tool.Driver.Rules[result.RuleIndex].ID != "CORS010" || result.Level != "error" {
+		if *result.RuleID != "CORS010" || *run.Tool.Driver.Rules[result.RuleIndex].ID != "CORS010" || result.Level != "error" {
 			t.Errorf("%+v", result)
 		}
-		place := result.Locations[0].Physical
-		if place.Artifact.URI != uri || place.Region != (sarifRegion{2, 22, 2, 48}) {
-			t.Errorf("%+v", place)
+		place := result.Locations[0].PhysicalLocation
+		got := []int{*place.Region.StartLine, *place.Region.StartColumn, *place.Region.EndLine, *place.Region.EndColumn}
+		if *place.ArtifactLocation.URI != uri || !slices.Equal(got, []int{2, 22, 2, 48}) {
+			t.Errorf("%s %v", *place.ArtifactLocation.URI, got)
 		}
 	}
 	if got := artifactURI("/elsewhere/x.json"); got != "file:///elsewhere/x.json" {
