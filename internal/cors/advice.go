@@ -31,23 +31,17 @@ func (q *question) headerHint(rule int) string {
 	if len(refused) == 0 {
 		return ""
 	}
-	var allowed []string
-	for h, rules := range q.policy.headers.patterns {
-		if rules.has(rule) {
-			allowed = append(allowed, h)
-		}
-	}
-	if len(allowed) == 0 && !slices.ContainsFunc(q.policy.headers.others, func(o otherPattern) bool { return o.rule == rule }) {
+	allowed := q.policy.rules[rule].allowedHeaders
+	if len(allowed) == 0 {
 		return "a rule without allowedHeaders refuses every request that asks for a header"
 	}
-	if slices.Contains(allowed, "x-amz-*") && slices.ContainsFunc(refused, func(name string) bool {
-		return strings.HasPrefix(name, "amz-sdk-")
-	}) {
-		return `"x-amz-*" does not stand for the headers of AWS SDKs that begin with "amz-sdk-"; "amz-sdk-*" does`
-	}
-	slices.Sort(allowed) // the patterns come in no order
 	for _, h := range allowed {
-		if hint := misspeltHeader(h, refused); hint != "" {
+		if lowerASCII(h) == "x-amz-*" && slices.ContainsFunc(refused, func(name string) bool { return strings.HasPrefix(name, "amz-sdk-") }) {
+			return quote(h) + ` does not stand for the headers of AWS SDKs that begin with "amz-sdk-"; "amz-sdk-*" does`
+		}
+	}
+	for _, h := range allowed {
+		if hint := q.misspeltHeader(h, refused); hint != "" {
 			return hint
 		}
 	}
@@ -56,7 +50,7 @@ func (q *question) headerHint(rule int) string {
 
 // misspeltHeader says what is wrong with an allowed header that was probably
 // meant to allow one of the headers refused; empty for nothing.
-func misspeltHeader(allowed string, refused []string) string {
+func (q *question) misspeltHeader(allowed string, refused []string) string {
 	meant := func(s string) bool {
 		p := parsePattern(lowerASCII(s))
 		return slices.ContainsFunc(refused, func(name string) bool { return p.match(lowerASCII(name)) })
@@ -74,9 +68,9 @@ func misspeltHeader(allowed string, refused []string) string {
 			return in + "has a blank or colon at an end, which no header name has"
 		}
 	case !meant(allowed):
-	case hasUpper(allowed):
+	case q.policy.dialect.headerCase && hasUpper(allowed):
 		return in + "has capitals; this server compares names with regard to case, and browsers send lower case"
-	case slices.ContainsFunc(refused, hasUpper):
+	case slices.ContainsFunc(refused, hasUpper): // only where case counts
 		return "this server compares names with regard to case, and browsers send lower case"
 	default:
 		return "this server does not read " + quote(allowed) + " in the rule the way AWS does"
@@ -91,7 +85,7 @@ func (q *question) earlierRuleHint(rule int) string {
 		if !q.origins.has(i) || q.cost(i, nil) >= costOpenToWrites {
 			continue
 		}
-		if missing := q.missing(i); len(missing) == 1 {
+		if missing := q.missing(i, 2); len(missing) == 1 {
 			n := Nearest{Rule: i, RuleID: q.policy.rules[i].id, Missing: missing}
 			return "before it, " + n.String()
 		}
@@ -155,7 +149,9 @@ func methodAdvice(r *Request) string {
 	switch {
 	case upper == "OPTIONS":
 		return "OPTIONS is the preflight itself; Access-Control-Request-Method names the method that is to follow it"
-	case methodOf(upper) != noMethod && upper != m:
+	case !isToken(m):
+		return quote(m) + " is no HTTP method"
+	case methodOf(upper) != noMethod:
 		return quote(m) + " is not " + upper + ": methods are compared with regard to case"
 	default:
 		return "no rule can allow " + quote(m) + ", only " + supportedMethods

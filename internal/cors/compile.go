@@ -41,6 +41,12 @@ type rule struct {
 	exposeActual string    // and of other requests
 	maxAge       string    // as in Access-Control-Max-Age; empty for none
 	doubts       Doubt
+
+	// slashed says that the "*" of an allowed origin is where a URL has slashes; see
+	// DoubtWildcardSlash.
+	slashed bool
+
+	allowedOrigins, allowedHeaders []string // as they are written, to advise
 }
 
 // method is one of those that a rule can allow.
@@ -151,6 +157,9 @@ func (d *Dialect) compileRule(r Rule) rule {
 		origins: strings.Join(r.AllowedOrigins, d.separator),
 		methods: strings.Join(r.AllowedMethods, ", "),
 		headers: strings.Join(r.AllowedHeaders, d.separator),
+
+		allowedOrigins: slices.Clone(r.AllowedOrigins),
+		allowedHeaders: slices.Clone(r.AllowedHeaders),
 	}
 	expose := strings.Join(r.ExposeHeaders, d.separator)
 	compiled.exposeActual = d.appendExposed(expose, d.exposedActual)
@@ -160,6 +169,10 @@ func (d *Dialect) compileRule(r Rule) rule {
 		compiled.expose = expose
 	default:
 		compiled.expose = d.appendExposed(expose, d.exposed)
+	}
+	for _, o := range r.AllowedOrigins {
+		p := parsePattern(o)
+		compiled.slashed = compiled.slashed || p.wild && o != "*" && !strings.Contains(p.prefix, "//")
 	}
 	if star := slices.Index(r.AllowedOrigins, "*"); star >= 0 {
 		compiled.anyOrigin = true

@@ -64,6 +64,10 @@ const (
 	// DoubtMissingBucket: the answer of S3 for a missing bucket has been recorded
 	// only without Access-Control-Request-Method, and that of RGW not at all.
 	DoubtMissingBucket
+	// DoubtWildcardSlash: the "*" of an allowed origin, such as "*.example.com",
+	// stands for something with a slash, as every known server takes it and AWS does
+	// not say.
+	DoubtWildcardSlash
 
 	// DoubtSettings: a bucket without a configuration of its own, on a server that
 	// has rules for that in its settings. The answer is that of the defaults; not on
@@ -95,6 +99,7 @@ var doubts = [...]struct {
 	{ConfidenceLow, `the rule has "*" beside an origin that also matches; S3 may answer with either`},
 	{ConfidenceLow, "whether S3 sends an Access-Control-Max-Age of 0 or less has not been recorded"},
 	{ConfidenceMedium, "this answer for a missing bucket has not been recorded"},
+	{ConfidenceMedium, `AWS does not say whether the "*" of an allowed origin also stands for slashes`},
 	{ConfidenceLow, "the server decides by its settings for buckets without a configuration, and these are the defaults"},
 	{ConfidenceMedium, "releases of the server differ in this"},
 	{ConfidenceMedium, "the server echoes the origin if the request has an Authorization header"},
@@ -112,12 +117,15 @@ func (d Doubt) Confidence() Confidence {
 }
 
 // String is the doubts in words; empty for none.
-func (d Doubt) String() string {
+func (d Doubt) String() string { return strings.Join(d.texts(), "; ") }
+
+// texts are the doubts in words, one by one.
+func (d Doubt) texts() []string {
 	var texts []string
 	for i, known := range doubts {
 		if d&(1<<i) != 0 {
 			texts = append(texts, known.text)
 		}
 	}
-	return strings.Join(texts, "; ")
+	return texts
 }

@@ -58,13 +58,14 @@ const (
 	RequestMethodInvalid  Reason = "RequestMethodInvalid"  // no rule can allow the method asked for
 	RequestHeadersInvalid Reason = "RequestHeadersInvalid" // asks for a header whose name is no name
 	NoRuleMatches         Reason = "NoRuleMatches"         // no rule matches origin, method and headers
+	AnswerUnusable        Reason = "AnswerUnusable"        // a rule matches, and browsers refuse what the server makes of it
 )
 
 // Decision is what S3 makes of a Request as far as CORS goes. Comparing two of
 // different policies with == is meaningless; compare fields.
 type Decision struct {
-	// Allowed says whether a rule matches: a browser may go on. On Garage it also
-	// has to understand the answer, which it does not if the rule has several origins.
+	// Allowed says whether a browser may go on: a rule matches, and the answer is
+	// not one that browsers refuse, as that of Garage by a rule of several origins.
 	Allowed bool
 	// Rule is the index of the rule that matches, the first in order; -1 for
 	// none. RuleID is its ID. Some servers allow requests by a rule of their own,
@@ -108,7 +109,7 @@ func (p *Policy) Decide(r Request) Decision {
 	}
 	invalid := p.evaluate(&r, &d)
 	switch {
-	case d.Allowed:
+	case d.rule != nil:
 		if d.preflight {
 			d.Status = p.dialect.allowedStatus
 		}
@@ -179,6 +180,9 @@ func (p *Policy) evaluate(r *Request, d *Decision) (invalid string) {
 		d.rule, d.matched = &p.rules[matched], matched
 		d.Allowed = true
 		d.Doubts |= d.rule.doubts
+		if d.rule.slashed && d.rule.acrossSlash(r.Origin) {
+			d.Doubts |= DoubtWildcardSlash
+		}
 		if s.matchDoubts != nil {
 			d.Doubts |= s.matchDoubts(d.preflight, r.RequestHeaders != "", d.rule.anyOrigin)
 		}
@@ -191,6 +195,10 @@ func (p *Policy) evaluate(r *Request, d *Decision) (invalid string) {
 		d.Reason = NoRuleMatches
 	default:
 		d.Reason, d.Rule, d.RuleID = Matched, matched, d.rule.id
+		if s.joinsOrigins && d.rule.origins != r.Origin && d.rule.origins != "*" {
+			// Several origins in Access-Control-Allow-Origin are none to a browser.
+			d.Allowed, d.Reason = false, AnswerUnusable
+		}
 	}
 	return ""
 }
@@ -204,9 +212,22 @@ func absenceDoubts(absent Reason, r *Request) Doubt {
 		// Recorded without a method, for which the configuration is looked for
 		// first; a server may still look at the method before.
 		return DoubtRequestMethodInvalid
+	case absent == NotConfigured && hasInvalidName(r.RequestHeaders):
+		return DoubtRequestHeadersInvalid
 	default:
 		return 0
 	}
+}
+
+// hasInvalidName reports whether a list as in Access-Control-Request-Headers has an
+// entry that is no header name.
+func hasInvalidName(list string) bool {
+	for valid := true; list != ""; {
+		if _, list, valid = nextName(list); !valid {
+			return true
+		}
+	}
+	return false
 }
 
 // originDoubts are the doubts that the origin raises when the rule with this

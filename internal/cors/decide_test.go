@@ -3,132 +3,31 @@
 package cors_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"maps"
-	"os"
-	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
+	"github.com/bucketcors/bucketcors/internal/cors/vectors"
 )
 
-// decisionGroup is what S3 makes of some requests to one bucket, as the files in
-// testdata/decisions hold it.
-type decisionGroup struct {
-	Name          string          `json:"name"`
-	Configuration json.RawMessage `json:"configuration"` // as for ParseJSON; null for a bucket without
-	MissingBucket bool            `json:"missingBucket"`
-	Cases         []decisionCase  `json:"cases"`
-}
-
-type decisionCase struct {
-	Name    string         `json:"name"`
-	Source  string         `json:"source"`
-	Request requestVector  `json:"request"`
-	Want    decisionVector `json:"want"`
-}
-
-type requestVector struct {
-	HTTPMethod string            `json:"httpMethod"`
-	Resource   string            `json:"resource"`
-	Headers    map[string]string `json:"headers"`
-}
-
-func (v requestVector) request() cors.Request {
-	r := cors.Request{
-		Method:         v.HTTPMethod,
-		Origin:         v.Headers["Origin"],
-		RequestMethod:  v.Headers["Access-Control-Request-Method"],
-		RequestHeaders: v.Headers["Access-Control-Request-Headers"],
-		Blank:          slices.Contains(slices.Collect(maps.Values(v.Headers)), ""),
-	}
-	if v.Resource == "bucket" {
-		r.Resource = cors.Bucket
-	}
-	return r
-}
-
-type decisionVector struct {
-	Allowed      bool              `json:"allowed"`
-	Reason       cors.Reason       `json:"reason"`
-	Rule         int               `json:"rule"`
-	RuleID       string            `json:"ruleID,omitempty"`
-	Status       int               `json:"status,omitempty"`
-	Code         string            `json:"code,omitempty"`
-	Message      string            `json:"message,omitempty"`
-	Method       string            `json:"method,omitempty"`
-	ResourceType string            `json:"resourceType,omitempty"`
-	Headers      map[string]string `json:"headers"`
-	Confidence   string            `json:"confidence"`
-}
-
-func vectorOf(d cors.Decision) decisionVector {
-	v := decisionVector{
-		Allowed: d.Allowed, Reason: d.Reason, Rule: d.Rule, RuleID: d.RuleID,
-		Status: d.Status, Code: d.Code, Message: d.Message, Method: d.Method, ResourceType: d.ResourceType,
-		Headers: map[string]string{}, Confidence: d.Confidence.String(),
-	}
-	for _, h := range d.Headers() {
-		v.Headers[h.Name] = h.Value
-	}
-	return v
-}
-
-func readDecisions(t testing.TB) map[string][]decisionGroup {
+// read reads a directory of vectors.
+func read(t testing.TB, dir string) []vectors.Group {
 	t.Helper()
-	return readGroups(t, "testdata/decisions")
-}
-
-// readGroups reads the files of a directory, by name without extension.
-func readGroups(t testing.TB, dir string) map[string][]decisionGroup {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no vectors: %v", err)
-	}
-	groups := map[string][]decisionGroup{}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := json.NewDecoder(bytes.NewReader(data))
-		d.DisallowUnknownFields()
-		var g []decisionGroup
-		if err := d.Decode(&g); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		groups[strings.TrimSuffix(filepath.Base(file), ".json")] = g
+	groups, err := vectors.Read(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return groups
 }
 
-// policy is the bucket of the group on AWS.
-func (g decisionGroup) policy(t testing.TB) *cors.Policy {
-	t.Helper()
-	if !g.MissingBucket && string(g.Configuration) == "null" {
-		return nil
-	}
-	return g.policyOn(t, cors.AWS)
-}
+const decisions = "testdata/decisions"
 
-// policyOn is the bucket of the group on another server.
-func (g decisionGroup) policyOn(t testing.TB, d *cors.Dialect) *cors.Policy {
+// compileGroup is the bucket of a group as a server of the dialect decides for it.
+func compileGroup(t testing.TB, g vectors.Group, d *cors.Dialect) *cors.Policy {
 	t.Helper()
-	switch {
-	case g.MissingBucket:
-		return d.MissingBucket()
-	case string(g.Configuration) == "null":
-		return d.NoConfiguration()
-	}
-	c, err := cors.ParseJSON(g.Configuration)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := d.Compile(c)
+	p, err := g.Compile(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,45 +35,33 @@ func (g decisionGroup) policyOn(t testing.TB, d *cors.Dialect) *cors.Policy {
 }
 
 func TestDecisionsAreThoseOfS3(t *testing.T) {
-	for name, groups := range readDecisions(t) {
-		for _, g := range groups {
-			policy := g.policy(t)
-			for _, c := range g.Cases {
-				t.Run(name+"/"+g.Name+"/"+c.Name, func(t *testing.T) {
-					got, err := json.MarshalIndent(vectorOf(policy.Decide(c.Request.request())), "", " ")
-					if err != nil {
-						t.Fatal(err)
-					}
-					want, err := json.MarshalIndent(c.Want, "", " ")
-					if err != nil {
-						t.Fatal(err)
-					}
-					if !bytes.Equal(got, want) {
-						t.Errorf("source: %s\ngot  %s\nwant %s", c.Source, got, want)
-					}
-				})
-			}
-		}
+	seen := cors.Doubt(0)
+	for _, g := range read(t, decisions) {
+		seen |= checkDecisions(t, g, cors.AWS)
+	}
+	if all := cors.DoubtWildcardSlash<<1 - 1; seen != all {
+		t.Errorf("no vector has the doubts %q", all&^seen)
 	}
 }
 
-func TestDoubtfulDecisionsSayWhy(t *testing.T) {
-	seen := cors.Doubt(0)
-	for _, groups := range readDecisions(t) {
-		for _, g := range groups {
-			policy := g.policy(t)
-			for _, c := range g.Cases {
-				d := policy.Decide(c.Request.request())
-				if certain := d.Confidence == cors.ConfidenceHigh; certain != (d.Doubts.String() == "") {
-					t.Errorf("%s/%s: confidence %s with doubts %q", g.Name, c.Name, d.Confidence, d.Doubts)
-				}
-				seen |= d.Doubts
+// checkDecisions compares the cases of a group with what a dialect makes of them.
+// The result is the doubts that were seen.
+func checkDecisions(t *testing.T, g vectors.Group, dialect *cors.Dialect) (seen cors.Doubt) {
+	t.Helper()
+	policy := compileGroup(t, g, dialect)
+	for _, c := range g.Cases {
+		t.Run(g.File+"/"+g.Name+"/"+c.Name, func(t *testing.T) {
+			d := policy.Decide(c.Request)
+			if got := vectors.DecisionOf(d); !reflect.DeepEqual(got, c.Want) {
+				t.Errorf("source: %s\ngot  %+v\nwant %+v", c.Source, got, c.Want)
 			}
-		}
+			if certain := d.Confidence == cors.ConfidenceHigh; certain != (d.Doubts.String() == "") {
+				t.Errorf("confidence %s with doubts %q", d.Confidence, d.Doubts)
+			}
+			seen |= d.Doubts
+		})
 	}
-	if all := cors.DoubtMissingBucket<<1 - 1; seen != all {
-		t.Errorf("no vector has the doubts %q", all&^seen)
-	}
+	return seen
 }
 
 func TestTheWorstDoubtCounts(t *testing.T) {
@@ -252,17 +139,23 @@ func TestTheHundredthRuleCanMatch(t *testing.T) {
 
 func TestAPolicyDoesNotChangeWithItsConfiguration(t *testing.T) {
 	c := cors.Configuration{Rules: []cors.Rule{{
-		AllowedOrigins: []string{"https://a.example"}, AllowedMethods: []string{"GET"}, MaxAgeSeconds: new(int32(60)),
+		AllowedOrigins: []string{"https://a.example"}, AllowedMethods: []string{"GET"}, AllowedHeaders: []string{"x-a:"},
+		MaxAgeSeconds: new(int32(60)),
 	}}}
 	policy, err := cors.Compile(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := cors.Request{Method: "GET", Origin: "https://a.example"}
-	before := policy.Decide(r).Headers()
-	c.Rules[0].AllowedOrigins[0], c.Rules[0].AllowedMethods[0], *c.Rules[0].MaxAgeSeconds = "https://b.example", "PUT", 0
+	refused := cors.Request{Method: "GET", Origin: "https://a.example/", RequestHeaders: "x-a"}
+	before, advice := policy.Decide(r).Headers(), policy.Explain(refused).Advice
+	rule := c.Rules[0]
+	rule.AllowedOrigins[0], rule.AllowedMethods[0], rule.AllowedHeaders[0], *rule.MaxAgeSeconds = "https://b.example", "PUT", "x-b", 0
 	if after := policy.Decide(r).Headers(); !slices.Equal(before, after) {
 		t.Errorf("before %v, after %v", before, after)
+	}
+	if after := policy.Explain(refused).Advice; after != advice {
+		t.Errorf("before %q, after %q", advice, after)
 	}
 }
 

@@ -60,11 +60,7 @@ func looseWildcard(value string) ([]pattern, func(string) bool) {
 	if len(parts) > 0 {
 		return []pattern{itself}, nil
 	}
-	patterns, other := looseHalves(halves[0], halves[1])
-	if strings.ContainsAny(value, " \t") {
-		patterns = append(patterns, itself)
-	}
-	return patterns, other
+	return looseHalves(halves[0], halves[1])
 }
 
 // looseHalves is a "*" between prefix and suffix that may overlap, as "ab" and

@@ -227,8 +227,6 @@ var SeaweedFS = &Dialect{
 		refusals: map[Reason]refusal{
 			OriginMissing: {status: 200},
 			NoRuleMatches: {status: 403, code: "AccessDenied", message: "Access Denied."},
-			NotConfigured: {status: 403, code: "AccessDenied", message: "Access Denied."},
-			BucketMissing: {status: 403, code: "AccessDenied", message: "Access Denied."},
 		},
 		partly: true,
 	},
@@ -327,7 +325,6 @@ var MinIO = &Dialect{
 				Confidence: ConfidenceHigh,
 			}
 		},
-		storesMethod: isToken,
 	},
 	comparing: comparing{
 		originPatterns: onePattern,

@@ -35,12 +35,21 @@
 // preflight that matches no rule is refused with 403, one that makes no sense
 // with 400. No other request is ever refused because of CORS.
 //
+// # Why
+//
+// [Policy.Explain] decides, too, and says why: how the request compares with each
+// rule that was looked at and, for a refusal, which rule comes nearest, what it
+// lacks, and what people overlook there, such as a trailing slash. [Shadows] says
+// which rules never answer, or not always, because of those before them.
+// [NewRequest] and [ParseRequest] take requests from HTTP and from JSON, and
+// [Explanation.JSON] writes the answer.
+//
 // # Other servers
 //
 // A [Dialect] does all this as another server does: [Dialect.Compile] accepts what
-// it accepts, and the [Policy] decides and answers as it would. The zero choice is
-// [AWS], everywhere. What the others do is read in their source; where releases
-// or settings make a difference, the decision has a [Doubt].
+// it accepts, and the [Policy] decides and answers as it would. Where nothing is
+// said of a dialect, it is [AWS]. What the others do is read in their source; where
+// releases or settings make a difference, the decision has a [Doubt].
 //
 // # How we know
 //
@@ -56,7 +65,8 @@
 // s3-tests report. Where sources disagree or nobody looked, a [Decision] carries
 // a [Doubt], and its [Confidence] is less than high. The vectors in
 // testdata/decisions, testdata/validation and testdata/dialects name the source of
-// each case.
+// each case; package vectors reads them for tests that ask real servers.
+// testdata/explanations has what we say about requests, which is our own.
 //
 // # When two configurations are the same
 //

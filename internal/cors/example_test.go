@@ -45,6 +45,58 @@ func ExamplePolicy_Decide() {
 	// 403 AccessForbidden NoRuleMatches
 }
 
+func ExamplePolicy_Explain() {
+	policy, err := cors.Compile(cors.Configuration{Rules: []cors.Rule{{
+		ID:             "uploads",
+		AllowedOrigins: []string{"https://app.example.com/"},
+		AllowedMethods: []string{"GET", "PUT"},
+		AllowedHeaders: []string{"content-type"},
+	}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	e := policy.Explain(cors.Request{
+		Method:         "OPTIONS",
+		Origin:         "https://app.example.com",
+		RequestMethod:  "PUT",
+		RequestHeaders: "content-type,x-amz-acl",
+	})
+	for _, rule := range e.Trace {
+		fmt.Println(rule.RuleID, "origin:", rule.Origin, "method:", rule.Method, "headers:", rule.Headers)
+	}
+	fmt.Println(e.Nearest)
+	fmt.Println(e.Nearest.Hint)
+	// Output:
+	// uploads origin: false method: true headers: [{content-type true} {x-amz-acl false}]
+	// rule "uploads" matches but for origin "https://app.example.com" and header x-amz-acl
+	// "https://app.example.com/" in the rule has a trailing slash, which browsers never send
+}
+
+func ExampleDialect_Compile() {
+	c := cors.Configuration{Rules: []cors.Rule{
+		{ID: "read", AllowedOrigins: []string{"*"}, AllowedMethods: []string{"GET"}},
+		{ID: "write", AllowedOrigins: []string{"https://app.example.com"}, AllowedMethods: []string{"PUT"}},
+	}}
+	preflight := cors.Request{Method: "OPTIONS", Origin: "https://app.example.com", RequestMethod: "PUT"}
+	for _, dialect := range []*cors.Dialect{cors.AWS, cors.CephRGW} {
+		policy, err := dialect.Compile(c)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		e := policy.Explain(preflight)
+		fmt.Println(dialect.Name(), e.Status, e.Reason, e.Confidence)
+		if e.Nearest != nil {
+			fmt.Println(e.Nearest.Hint)
+		}
+	}
+	// Output:
+	// AWS 200 Matched high
+	// CephRGW 403 NoRuleMatches medium
+	// rule "write" would match, but this server looks no further than the first rule that allows the origin, rule "read"
+}
+
 func ExampleCompile() {
 	_, err := cors.Compile(cors.Configuration{Rules: []cors.Rule{{
 		AllowedOrigins: []string{"https://*.*.com"},

@@ -2,7 +2,11 @@
 
 package cors
 
-import "strings"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Explanation is a Decision and why it is so.
 type Explanation struct {
@@ -29,8 +33,13 @@ type RuleTrace struct {
 	RuleID  string        `json:"ruleID,omitempty"`
 	Origin  bool          `json:"origin"`
 	Method  bool          `json:"method"`
-	Headers []HeaderTrace `json:"headers"` // one for each header asked for, in order; never null
+	Headers []HeaderTrace `json:"headers"` // one for each header asked for, in order and once; never null
 }
+
+// tracedHeaders is how many headers a RuleTrace has: far more than any browser asks
+// for. Of a longer list, one that is called "and 9900 more" stands for the rest and
+// is allowed if they all are.
+const tracedHeaders = 100
 
 // HeaderTrace is whether a rule allows one of the headers asked for.
 type HeaderTrace struct {
@@ -53,6 +62,10 @@ func (p *Policy) Explain(r Request) Explanation {
 	if e.Allowed {
 		return e
 	}
+	if e.Reason == AnswerUnusable {
+		e.Advice = "the server answers with all origins of the rule at once, which browsers refuse; give each origin a rule of its own"
+		return e
+	}
 	if e.Nearest = q.nearest(); e.Nearest != nil {
 		e.Advice = e.Nearest.advice()
 	} else {
@@ -68,7 +81,7 @@ type question struct {
 	method  string // that the rules are asked for
 	origins ruleSet
 	methods ruleSet
-	headers []requestedHeader
+	headers []requestedHeader // each once
 }
 
 type requestedHeader struct {
@@ -81,10 +94,13 @@ func (p *Policy) question(r *Request) question {
 	q.origins = p.originRules(r.Origin)
 	q.methods = p.methodRules(q.method)
 	list := p.requestedHeaders(r)
+	asked := map[string]bool{}
 	ask := func(name string) {
 		// Nothing between two commas is a name to some servers.
-		if name != "" || p.dialect.gaps == gapsNamed {
-			q.headers = append(q.headers, requestedHeader{p.comparedName(name), p.headerRules(name)})
+		compared := p.comparedName(name)
+		if !asked[compared] && (name != "" || p.dialect.gaps == gapsNamed) {
+			asked[compared] = true
+			q.headers = append(q.headers, requestedHeader{compared, p.headerRules(name)})
 		}
 	}
 	for rest := list; rest != ""; {
@@ -107,11 +123,19 @@ func (q *question) trace(matched int) []RuleTrace {
 	} else if chosen := q.chosenByOrigin(); chosen >= 0 {
 		end = chosen + 1
 	}
+	asked := q.headers
+	if len(asked) > tracedHeaders {
+		rest := requestedHeader{fmt.Sprintf("and %d more", len(asked)-tracedHeaders), asked[tracedHeaders].rules}
+		for _, h := range asked[tracedHeaders:] {
+			rest.rules = rest.rules.intersect(h.rules)
+		}
+		asked = append(slices.Clip(asked[:tracedHeaders]), rest)
+	}
 	trace := make([]RuleTrace, end)
-	headers := make([]HeaderTrace, 0, end*len(q.headers))
+	headers := make([]HeaderTrace, 0, end*len(asked))
 	for i := range trace {
 		start := len(headers)
-		for _, h := range q.headers {
+		for _, h := range asked {
 			headers = append(headers, HeaderTrace{h.name, h.rules.has(i)})
 		}
 		trace[i] = RuleTrace{

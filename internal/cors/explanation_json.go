@@ -96,14 +96,3 @@ func marshal(v any) ([]byte, error) {
 	err := e.Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
-
-// texts are the doubts in words, one by one.
-func (d Doubt) texts() []string {
-	var texts []string
-	for i, known := range doubts {
-		if d&(1<<i) != 0 {
-			texts = append(texts, known.text)
-		}
-	}
-	return texts
-}

@@ -12,27 +12,29 @@ import (
 	"unicode"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
+	"github.com/bucketcors/bucketcors/internal/cors/vectors"
 )
 
-// seed adds the configurations of the decision vectors to a fuzz target.
-func seed(f *testing.F, add func(g decisionGroup, c cors.Configuration)) {
-	f.Helper()
-	for _, groups := range readDecisions(f) {
-		for _, g := range groups {
-			if string(g.Configuration) == "null" {
-				continue
-			}
-			c, err := cors.ParseJSON(g.Configuration)
-			if err != nil {
-				f.Fatal(err)
-			}
-			add(g, c)
-		}
+// configured are the decision vectors that have a configuration.
+func configured(t testing.TB) []vectors.Group {
+	t.Helper()
+	return slices.DeleteFunc(read(t, decisions), func(g vectors.Group) bool { return len(g.Configuration.Rules) == 0 })
+}
+
+// groupJSON is the configuration of a group in JSON.
+func groupJSON(t testing.TB, g vectors.Group) []byte {
+	t.Helper()
+	data, err := cors.FormatJSON(g.Configuration)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return data
 }
 
 func FuzzParseJSON(f *testing.F) {
-	seed(f, func(g decisionGroup, _ cors.Configuration) { f.Add([]byte(g.Configuration)) })
+	for _, g := range configured(f) {
+		f.Add(groupJSON(f, g))
+	}
 	f.Add([]byte(fullJSON))
 	f.Add([]byte(`[{"ID":"\ud800","MaxAgeSeconds":-0}]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -52,13 +54,13 @@ func FuzzParseJSON(f *testing.F) {
 }
 
 func FuzzParseXML(f *testing.F) {
-	seed(f, func(_ decisionGroup, c cors.Configuration) {
-		data, err := cors.FormatXML(c)
+	for _, g := range configured(f) {
+		data, err := cors.FormatXML(g.Configuration)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(data)
-	})
+	}
 	f.Add([]byte(fullXML))
 	f.Add([]byte(`<CORSConfiguration><CORSRule><ID>&#xD;&#x85;<![CDATA[]]]]></ID></CORSRule></CORSConfiguration>`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -96,12 +98,11 @@ func checkParsed(t *testing.T, c cors.Configuration, err error) {
 }
 
 func FuzzDecide(f *testing.F) {
-	seed(f, func(g decisionGroup, _ cors.Configuration) {
+	for _, g := range configured(f) {
 		for _, c := range g.Cases {
-			r := c.Request.request()
-			f.Add([]byte(g.Configuration), r.Method, r.Origin, r.RequestMethod, r.RequestHeaders)
+			f.Add(groupJSON(f, g), c.Request.Method, c.Request.Origin, c.Request.RequestMethod, c.Request.RequestHeaders)
 		}
-	})
+	}
 	f.Fuzz(func(t *testing.T, data []byte, method, origin, requestMethod, requestHeaders string) {
 		c, err := cors.ParseJSON(data)
 		if err != nil {

@@ -87,7 +87,7 @@ func (d Decision) appendWithoutRule(headers []Header) []Header {
 		headers = append(headers, Header{"Access-Control-Allow-Origin", d.origin})
 	}
 	switch {
-	case !s.varyAlways || len(d.policy.rules) == 0:
+	case !s.varyAlways:
 	case d.preflight:
 		headers = append(headers, Header{"Vary", s.vary})
 	default:
@@ -132,7 +132,7 @@ func (d *Decision) joinAllowed() string {
 // joinLower writes a value of Access-Control-Request-Headers the way S3 repeats
 // it: in lower case, in order, separated by a comma and a space.
 func joinLower(list string) string {
-	if !strings.ContainsAny(list, ", \t") {
+	if !strings.Contains(list, ",") {
 		return lowerASCII(strings.TrimSpace(list))
 	}
 	var b strings.Builder

@@ -132,7 +132,7 @@ func (q *question) nearest() *Nearest {
 	return &Nearest{
 		Rule:    best,
 		RuleID:  q.policy.rules[best].id,
-		Missing: q.missing(best),
+		Missing: q.missing(best, len(q.headers)+2),
 		Hint:    strings.Join(hints, "; "),
 	}
 }
@@ -150,8 +150,9 @@ func (q *question) cheapest(alike map[int]resemblance) int {
 	return best
 }
 
-// missing is what the request asks for and the rule does not allow.
-func (q *question) missing(rule int) []Obstacle {
+// missing is what the request asks for and the rule does not allow, or the first
+// few of that.
+func (q *question) missing(rule, few int) []Obstacle {
 	var missing []Obstacle
 	if !q.origins.has(rule) {
 		missing = append(missing, Obstacle{FieldAllowedOrigins, q.request.Origin})
@@ -159,10 +160,8 @@ func (q *question) missing(rule int) []Obstacle {
 	if !q.methods.has(rule) {
 		missing = append(missing, Obstacle{FieldAllowedMethods, q.method})
 	}
-	seen := map[string]bool{}
 	for _, h := range q.headers {
-		if !h.rules.has(rule) && !seen[h.name] {
-			seen[h.name] = true
+		if !h.rules.has(rule) && len(missing) < few {
 			missing = append(missing, Obstacle{FieldAllowedHeaders, h.name})
 		}
 	}
@@ -197,9 +196,10 @@ func (q *question) cost(rule int, alike map[int]resemblance) int {
 	return cost
 }
 
-// headLikeGet reports whether the rule would match if GET implied HEAD.
+// headLikeGet reports whether the rule, which does not allow the method, would if
+// GET implied HEAD.
 func (q *question) headLikeGet(rule int) bool {
-	return q.method == "HEAD" && !q.methods.has(rule) && q.policy.methodRules("GET").has(rule)
+	return q.method == "HEAD" && q.policy.methodRules("GET").has(rule)
 }
 
 // resemblances are how the origins of the rules that do not allow the request's
@@ -210,23 +210,19 @@ func (q *question) resemblances() map[int]resemblance {
 	if len(q.request.Origin) > longest {
 		return alike
 	}
-	sent := normalizeOrigin(q.request.Origin)
-	for allowed, rules := range q.policy.origins.patterns {
-		if rules.intersect(q.origins) == rules {
+	sent := newSentOrigin(q.request.Origin)
+	for i := range q.policy.rules {
+		if q.origins.has(i) {
 			continue
 		}
-		found := compareOrigins(allowed, q.request.Origin, sent)
-		if found.likeness == unlike {
-			continue
-		}
-		for i := range q.policy.rules {
-			if rules.has(i) && !q.origins.has(i) {
-				// The patterns come in no order.
-				if old, ok := alike[i]; !ok || found.likeness > old.likeness ||
-					found.likeness == old.likeness && found.hint < old.hint {
-					alike[i] = found
-				}
+		var most resemblance
+		for _, allowed := range q.policy.rules[i].allowedOrigins {
+			if found := sent.compare(allowed); found.likeness > most.likeness {
+				most = found
 			}
+		}
+		if most.likeness != unlike {
+			alike[i] = most
 		}
 	}
 	return alike

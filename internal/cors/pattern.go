@@ -7,7 +7,7 @@ import "strings"
 // pattern is an allowed origin or header: a literal, or two with one "*"
 // between, which stands for any characters, also none. In origins it spans
 // dots, colons and slashes alike, because S3 takes an origin for a string and
-// not for a URL. For slashes that is not recorded; every other server does it.
+// not for a URL. For slashes that is not recorded; see DoubtWildcardSlash.
 type pattern struct {
 	prefix, suffix string // suffix is empty unless wild
 	wild           bool
@@ -17,6 +17,23 @@ type pattern struct {
 func parsePattern(s string) pattern {
 	prefix, suffix, wild := strings.Cut(s, "*")
 	return pattern{prefix: prefix, suffix: suffix, wild: wild}
+}
+
+// acrossSlash reports whether the rule allows the origin only if a "*" that is not
+// a whole value also stands for slashes.
+func (r *rule) acrossSlash(origin string) bool {
+	across := false
+	for _, o := range r.allowedOrigins {
+		p := parsePattern(o)
+		switch {
+		case !p.match(origin):
+		case p.wild && o != "*" && strings.Contains(origin[len(p.prefix):len(origin)-len(p.suffix)], "/"):
+			across = true
+		default:
+			return false
+		}
+	}
+	return across
 }
 
 // match reports whether p stands for s, all of it and byte by byte.

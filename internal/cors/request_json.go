@@ -28,24 +28,24 @@ var jsonRequestKeys = []string{jsonName, jsonHTTPMethod, jsonResource, jsonHeade
 //
 // It is as strict as ParseJSON: a key that is unknown, differs in case or comes
 // twice is an error, and so is a header that comes twice, in whatever case. The
-// error is a *ParseError, whose column is that within the line.
+// error is a *ParseError, whose column is that within the line. The name comes
+// with it if it was read before.
 func ParseRequest(line []byte) (name string, r Request, err error) {
 	data := withoutBOM(line)
 	if err := checkEncoding(data); err != nil {
 		return "", Request{}, err
 	}
 	p := newJSONParser(data)
-	name, r, err = p.request()
-	if err != nil {
-		return "", Request{}, err
+	if name, err = p.request(&r); err != nil {
+		return name, Request{}, err
 	}
 	return name, r, nil
 }
 
-// request reads the whole line.
-func (p *jsonParser) request() (name string, r Request, err error) {
+// request reads the whole line into r.
+func (p *jsonParser) request(r *Request) (name string, err error) {
 	if err := p.open('{', `a request, {"httpMethod": …, "headers": …}`); err != nil {
-		return "", Request{}, err
+		return "", err
 	}
 	seen, err := p.object("the request", jsonRequestKeys, func(key string) (err error) {
 		switch key {
@@ -56,24 +56,24 @@ func (p *jsonParser) request() (name string, r Request, err error) {
 		case jsonResource:
 			r.Resource, err = p.resource()
 		case jsonHeaders:
-			err = p.requestHeaders(&r)
+			err = p.requestHeaders(r)
 		}
 		return err
 	})
 	switch {
 	case err != nil:
-		return "", Request{}, err
+		return name, err
 	case !seen[jsonHTTPMethod]:
-		return "", Request{}, p.fail("the request has no %q; give one, such as GET, or OPTIONS for a preflight", jsonHTTPMethod)
+		return name, p.fail("the request has no %q; give one, such as GET, or OPTIONS for a preflight", jsonHTTPMethod)
 	}
 	p.skip()
 	if token, err := p.decoder.Token(); !errors.Is(err, io.EOF) {
 		if err == nil {
-			return "", Request{}, p.fail("nothing may follow the request, but %s does; write one on each line", kindOf(token))
+			return name, p.fail("nothing may follow the request, but %s does; write one on each line", kindOf(token))
 		}
-		return "", Request{}, p.fail("nothing may follow the request")
+		return name, p.fail("nothing may follow the request")
 	}
-	return name, r, nil
+	return name, nil
 }
 
 func (p *jsonParser) httpMethod() (string, error) {

@@ -2,7 +2,10 @@
 
 package cors
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // likeness is how much an allowed origin resembles that of a request which it
 // does not match.
@@ -21,96 +24,110 @@ type resemblance struct {
 	hint     string
 }
 
-// compareOrigins compares an origin of a rule, which may have a "*", with that of
-// a request which it does not match. Browsers send a scheme, a host and, unless it
+// sentOrigin is the origin of a request, taken apart once to be compared with many.
+type sentOrigin struct {
+	normalOrigin
+	written string // as the request has it
+	// Without a scheme, none of these is set. The host has the port.
+	scheme, host, otherScheme, bare, www, withoutPort, port string
+}
+
+func newSentOrigin(origin string) *sentOrigin {
+	s := &sentOrigin{normalOrigin: normalizeOrigin(origin), written: origin}
+	if s.hasScheme {
+		s.scheme, s.host, _ = strings.Cut(s.text, "://")
+		s.otherScheme = "http"
+		if s.scheme == "http" {
+			s.otherScheme = "https"
+		}
+		if bare, ok := strings.CutPrefix(s.host, "www."); ok {
+			s.bare = s.scheme + "://" + bare
+		}
+		s.www = s.scheme + "://www." + s.host
+		s.withoutPort, s.port = cutPort(s.text)
+	}
+	return s
+}
+
+// compare compares an origin of a rule, which may have a "*", with that of a
+// request which it does not match. Browsers send a scheme, a host and, unless it
 // is the default, a port, in lower case, and nothing else:
 // https://fetch.spec.whatwg.org/#origin-header.
-func compareOrigins(allowed, origin string, sent normalOrigin) resemblance {
+func (s *sentOrigin) compare(allowed string) resemblance {
 	written := normalizeOrigin(allowed)
 	p := parsePattern(written.text)
 	switch {
 	case strings.Contains(allowed, ","):
 		for part := range strings.SplitSeq(allowed, ",") {
-			if parsePattern(normalizeOrigin(part).text).match(sent.text) {
+			if parsePattern(normalizeOrigin(part).text).match(s.text) {
 				return misspelt(quote(allowed) + " in the rule has a comma; each origin has to be a value of its own")
 			}
 		}
 		return resemblance{}
-	case p.match(sent.text):
-		if written.faults == nil && sent.faults == nil {
+	case p.match(s.text):
+		if written.faults == nil && s.faults == nil {
 			return misspelt("this server does not read " + quote(allowed) + " in the rule the way AWS does")
 		}
-	case !written.hasScheme && matchAnyScheme(written.text, sent.text):
+	case s.hasScheme && !written.hasScheme && p.match(s.host):
 		written.faults = append(written.faults, "no scheme")
-	case !sent.hasScheme && (p.match("https://"+sent.text) || p.match("http://"+sent.text)):
-		sent.faults = append(sent.faults, "no scheme")
+	case !s.hasScheme && (p.match("https://"+s.text) || p.match("http://"+s.text)):
+		return misspelt(quote(s.written) + " in the request has " + faultsOf(append(slices.Clip(s.faults), "no scheme")))
 	default:
-		return relateOrigins(allowed, written.text, sent.text)
+		return s.relate(allowed, written.text)
 	}
 	if written.faults != nil {
-		return misspelt(quote(allowed) + " in the rule has " + faultsOf(written))
+		return misspelt(quote(allowed) + " in the rule has " + faultsOf(written.faults))
 	}
-	return misspelt(quote(origin) + " in the request has " + faultsOf(sent))
+	return misspelt(quote(s.written) + " in the request has " + faultsOf(s.faults))
 }
 
 func misspelt(hint string) resemblance { return resemblance{likeMisspelt, hint} }
 
-// matchAnyScheme reports whether the pattern would match with a scheme before it.
-func matchAnyScheme(text, origin string) bool {
-	return parsePattern("https://"+text).match(origin) || parsePattern("http://"+text).match(origin)
-}
-
 // faultsOf completes a sentence that ends in "has".
-func faultsOf(n normalOrigin) string {
-	if last := len(n.faults) - 1; n.faults[last] == "no scheme" {
+func faultsOf(faults []string) string {
+	if last := len(faults) - 1; faults[last] == "no scheme" {
 		if last == 0 {
 			return "no scheme, which browsers always send"
 		}
-		return enumerate(n.faults) + ", unlike what browsers send"
+		return enumerate(faults) + ", unlike what browsers send"
 	}
-	return enumerate(n.faults) + ", which browsers never send"
+	return enumerate(faults) + ", which browsers never send"
 }
 
-// relateOrigins compares normalized origins: text is that of the rule, which was
-// written as allowed.
-func relateOrigins(allowed, text, origin string) resemblance {
-	p := parsePattern(text)
-	scheme, host, hasScheme := strings.Cut(origin, "://")
-	if !hasScheme {
+// relate compares normalized origins: text is that of the rule, which was written
+// as allowed.
+func (s *sentOrigin) relate(allowed, text string) resemblance {
+	if !s.hasScheme {
 		return resemblance{}
 	}
+	p := parsePattern(text)
 	related := func(hint string) resemblance {
 		return resemblance{likeRelated, quote(allowed) + " in the rule " + hint}
 	}
-	if strings.Replace(text, "://*.", "://", 1) == origin || text == "*."+host {
+	scheme, hosts, hasScheme := strings.Cut(text, "://")
+	if !hasScheme {
+		scheme, hosts = s.scheme, text
+	}
+	withoutPort, port := cutPort(text)
+	switch {
+	case scheme == s.scheme && hosts == "*."+s.host:
 		return related("stands for the subdomains and not for the domain itself")
-	}
-	other := "http"
-	if scheme == "http" {
-		other = "https"
-	}
-	if p.match(other + "://" + host) {
-		return related("has the scheme " + other + ", and the request " + scheme)
-	}
-	if bare, www := strings.CutPrefix(host, "www."); www && p.match(scheme+"://"+bare) {
+	case p.match(s.otherScheme + "://" + s.host):
+		return related("has the scheme " + s.otherScheme + ", and the request " + s.scheme)
+	case s.bare != "" && p.match(s.bare):
 		return related(`lacks the "www." of the request`)
-	}
-	if p.match(scheme + "://www." + host) {
+	case p.match(s.www):
 		return related(`has a "www." that the request has not`)
-	}
-	withoutPort, port := cutPort(origin)
-	ruleWithoutPort, rulePort := cutPort(text)
-	if parsePattern(ruleWithoutPort).match(withoutPort) { // the ports differ, then
+	case parsePattern(withoutPort).match(s.withoutPort): // the ports differ, then
 		switch {
-		case rulePort == "":
-			return related("has no port, and the request has " + quote(port))
 		case port == "":
-			return related("has the port " + quote(rulePort) + ", and the request has none")
+			return related("has no port, and the request has " + quote(s.port))
+		case s.port == "":
+			return related("has the port " + quote(port) + ", and the request has none")
 		}
-		return related("has the port " + quote(rulePort) + ", and the request " + quote(port))
+		return related("has the port " + quote(port) + ", and the request " + quote(s.port))
 	}
-	if _, domain, ok := strings.Cut(text, "://"); ok && !p.wild && domain != "" && text == scheme+"://"+domain &&
-		strings.HasSuffix(host, "."+domain) {
+	if sub, ok := strings.CutSuffix(s.host, hosts); ok && scheme == s.scheme && strings.HasSuffix(sub, ".") {
 		return resemblance{likeParent, quote(allowed) + ` in the rule does not stand for its subdomains; "*." before the domain would`}
 	}
 	return resemblance{}
@@ -119,7 +136,7 @@ func relateOrigins(allowed, text, origin string) resemblance {
 // cutPort takes the port off an origin, which may be "*".
 func cutPort(origin string) (without, port string) {
 	i := strings.LastIndexByte(origin, ':')
-	if i < 0 || i == len(origin)-1 || strings.Trim(origin[i+1:], "0123456789*") != "" {
+	if i < 0 || strings.Trim(origin[i+1:], "0123456789*") != "" {
 		return origin, ""
 	}
 	return origin[:i], origin[i+1:]
@@ -148,7 +165,7 @@ func normalizeOrigin(s string) normalOrigin {
 	}
 	if i := strings.IndexAny(host, "/?#"); i >= 0 {
 		fault := "a path"
-		if strings.Trim(host[i:], "/") == "" {
+		if host[i:] == "/" {
 			fault = "a trailing slash"
 		}
 		become(n.text[:len(n.text)-len(host)+i], fault)
@@ -159,5 +176,6 @@ func normalizeOrigin(s string) normalOrigin {
 	case "http":
 		become(strings.TrimSuffix(n.text, ":80"), "the default port")
 	}
+	become(strings.TrimSuffix(n.text, ":"), "a colon without a port")
 	return n
 }

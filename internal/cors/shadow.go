@@ -61,14 +61,7 @@ func (s Shadow) By() []int {
 // rule that is not taken whole, with "*" taken for itself, and asks for all of
 // AllowedHeaders in the same way. No earlier rule matches that request unless it
 // contains all of them; see contain.go.
-func Shadows(c Configuration) []Shadow { return shadows(c, false) }
-
-// OriginShadows is Shadows for the servers that use the first rule of which the
-// origin matches and look at its methods and headers only then: Ceph RGW, and
-// SeaweedFS for preflights. First and Whole are the same there.
-func OriginShadows(c Configuration) []Shadow { return shadows(c, true) }
-
-func shadows(c Configuration, originDecides bool) []Shadow {
+func Shadows(c Configuration) []Shadow {
 	if !storable(c) {
 		return nil
 	}
@@ -91,11 +84,8 @@ func shadows(c Configuration, originDecides bool) []Shadow {
 					s.Unreachable = false // S3 refuses it
 					continue
 				}
-				matching, whole := containing, containing
-				if !originDecides {
-					matching = matching.intersect(e.methods[methodOf(name)])
-					whole = matching.intersect(allowing)
-				}
+				matching := containing.intersect(e.methods[methodOf(name)])
+				whole := matching.intersect(allowing)
 				if !matching.empty() {
 					s.Taken = append(s.Taken, Taken{Origin: o, Method: m, First: matching.first(), Whole: whole.first()})
 				}
@@ -112,8 +102,7 @@ func shadows(c Configuration, originDecides bool) []Shadow {
 }
 
 // storable reports whether c is small enough for S3, and so for an analysis that
-// compares values with one another. The size is that of the lists
-// alone.
+// compares values with one another. The size is that of the lists alone.
 func storable(c Configuration) bool {
 	if len(c.Rules) > MaxRules {
 		return false

@@ -100,7 +100,7 @@ func Read(dir string) ([]Group, error) {
 }
 
 func readFile(file string) ([]Group, error) {
-	data, err := os.ReadFile(file) //nolint:gosec // the vectors of the caller
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
