@@ -130,11 +130,14 @@ func (e *Explanation) adviceWithoutRule(r *Request) string {
 			rest = after
 		}
 		return "Access-Control-Request-Headers has an entry with nothing in it, which this server takes for an invalid name"
-	case Matched, NoRuleMatches:
+	case Matched, NoRuleMatches, AnswerUnusable:
 		// A matter of the rules.
 	}
 	return ""
 }
+
+// unusableAdvice is what to do about AnswerUnusable.
+const unusableAdvice = "the server answers with all origins of the rule at once, which browsers refuse; give each origin a rule of its own"
 
 // methodAdvice is what to do about a method that no rule can allow.
 func methodAdvice(r *Request) string {

@@ -222,10 +222,12 @@ func absenceDoubts(absent Reason, r *Request) Doubt {
 // hasInvalidName reports whether a list as in Access-Control-Request-Headers has an
 // entry that is no header name.
 func hasInvalidName(list string) bool {
-	for valid := true; list != ""; {
-		if _, list, valid = nextName(list); !valid {
+	for list != "" {
+		_, rest, valid := nextName(list)
+		if !valid {
 			return true
 		}
+		list = rest
 	}
 	return false
 }
@@ -395,7 +397,7 @@ func (d *Decision) refuse(r *Request, invalid string) {
 		}
 	case RequestHeadersInvalid:
 		d.Message += strings.TrimSuffix(invalid, emptyEntry) + a.after
-	case Matched, OriginMissing, NotConfigured, BucketMissing, NoRuleMatches:
+	case Matched, OriginMissing, NotConfigured, BucketMissing, NoRuleMatches, AnswerUnusable:
 	}
 	if a.code != accessForbidden {
 		return

@@ -63,7 +63,7 @@ func (p *Policy) Explain(r Request) Explanation {
 		return e
 	}
 	if e.Reason == AnswerUnusable {
-		e.Advice = "the server answers with all origins of the rule at once, which browsers refuse; give each origin a rule of its own"
+		e.Advice = unusableAdvice
 		return e
 	}
 	if e.Nearest = q.nearest(); e.Nearest != nil {
