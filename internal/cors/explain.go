@@ -50,26 +50,28 @@ type HeaderTrace struct {
 // Explain decides r and says why, rule by rule.
 func (p *Policy) Explain(r Request) Explanation {
 	e := Explanation{Decision: p.Decide(r), Trace: []RuleTrace{}}
-	if e.Reason != Matched && e.Reason != NoRuleMatches {
+	if p == nil {
+		p = notConfigured
+	}
+	q := p.question(&r)
+	switch e.Reason {
+	case Matched:
+		e.Trace = q.trace(e.Rule)
+	case AnswerUnusable:
+		e.Trace = q.trace(e.Rule)
+		e.Advice = unusableAdvice
+	case NoRuleMatches:
+		e.Trace = q.trace(e.Rule)
+		if e.Nearest = q.nearest(); e.Nearest != nil {
+			e.Advice = e.Nearest.advice()
+		} else {
+			e.Advice = methodAdvice(&r)
+		}
+	default:
 		// Some servers allow something for a bucket without a configuration.
 		if !e.Allowed {
 			e.Advice = e.adviceWithoutRule(&r)
 		}
-		return e
-	}
-	q := p.question(&r)
-	e.Trace = q.trace(e.Rule)
-	if e.Allowed {
-		return e
-	}
-	if e.Reason == AnswerUnusable {
-		e.Advice = unusableAdvice
-		return e
-	}
-	if e.Nearest = q.nearest(); e.Nearest != nil {
-		e.Advice = e.Nearest.advice()
-	} else {
-		e.Advice = methodAdvice(&r)
 	}
 	return e
 }

@@ -143,11 +143,11 @@ func checkExplanation(t *testing.T, p *cors.Policy, r cors.Request, e cors.Expla
 		for _, h := range rule.Headers {
 			whole = whole && h.Allowed
 		}
-		if rule.Rule != i || rule.Headers == nil || whole != (e.Allowed && i == e.Rule) {
+		if rule.Rule != i || rule.Headers == nil || whole != (ruleMatches(e.Decision) && i == e.Rule) {
 			t.Errorf("%+v: rules[%d] is traced as %+v, and rule %d matches", r, i, rule, e.Rule)
 		}
 	}
-	if e.Allowed && len(e.Trace) != e.Rule+1 {
+	if ruleMatches(e.Decision) && len(e.Trace) != e.Rule+1 {
 		t.Errorf("%+v: rule %d of a trace of %d", r, e.Rule, len(e.Trace))
 	}
 	if e.Allowed && (e.Nearest != nil || e.Advice != "") || !e.Allowed && e.Advice == "" {
