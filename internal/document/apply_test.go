@@ -5,11 +5,14 @@ package document_test
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
 	"github.com/bucketcors/bucketcors/internal/document"
@@ -144,6 +147,10 @@ func TestApplyRefusesWhatItCannotDoAlone(t *testing.T) {
 			strings.Replace(oneRule, "spec:", "metadata: {annotations: {x: &x a}}\nspec:", 1) + "[*x]\n", first,
 			"line 6, column 5: the changes would change other values too; make them by hand",
 		},
+		"a value that is the ID too": {
+			strings.Replace(oneRule, "- ", "- id: &x a\n    ", 1) + "[*x]\n", first,
+			"line 6, column 5: the changes would change other values too; make them by hand",
+		},
 		"a block of text": {
 			oneRule + "\n    - >-\n      https://b\n", first,
 			`line 6, column 7: "https://b" is written over several lines; write it on one line, and try again`,
@@ -152,7 +159,11 @@ func TestApplyRefusesWhatItCannotDoAlone(t *testing.T) {
 			oneRule + "\n    - a\n      b\n", first, `"a b" is written over several lines`,
 		},
 		"a value on the line after its dash": {
-			oneRule + "\n    -\n      b\n", first, `line 7, column 7: "b" is not on a line of its own with its dash`,
+			oneRule + "\n    -\n      b\n", []change{{0, "rules[0].allowedOrigins[0]", nil}}, `line 7, column 7: "b" is not on a line of its own with its dash`,
+		},
+		"all of an anchored list": {
+			oneRule + "&o\n    - a\n", []change{{0, "rules[0].allowedOrigins[0]", nil}},
+			"line 5, column 5: rules[0].allowedOrigins would be empty; remove it by hand",
 		},
 		"an XML element with a comment": {
 			"<CORSConfiguration><CORSRule><AllowedOrigin>a<!-- b --></AllowedOrigin></CORSRule></CORSConfiguration>", first,
@@ -184,6 +195,43 @@ func TestApplyRefusesWhatItCannotDoAlone(t *testing.T) {
 	}
 }
 
+// Odd ways to write a value in which it can be changed all the same.
+func TestApplyChangesWhatIsWrittenInAnOddWay(t *testing.T) {
+	replace := []change{{0, "rules[0].allowedOrigins[0]", []string{"z"}}}
+	for name, test := range map[string]struct {
+		before, after string
+		changes       []change
+	}{
+		"on the line after its dash": {oneRule + "\n    -\n      b\n", oneRule + "\n    -\n      z\n", replace},
+		"after a question mark": {
+			strings.Replace(oneRule, "- allowedOrigins", "- ? allowedOrigins\n    ", 1) + "- b\n",
+			strings.Replace(oneRule, "- allowedOrigins", "- ? allowedOrigins\n    ", 1) + "- z\n", replace,
+		},
+		"by an alias, in a list of dashes": {
+			oneRule + "[&b b, c]\n  - allowedOrigins:\n    - *b\n    - d\n", oneRule + "[&b z, c]\n  - allowedOrigins:\n    - *b\n    - d\n",
+			append(replace[:1:1], change{0, "rules[1].allowedOrigins[0]", []string{"z"}}),
+		},
+		"last, with a comma": {
+			oneRule + "[\n      a,\n      b,\n    ]\n", oneRule + "[\n      a,\n    ]\n",
+			[]change{{0, "rules[0].allowedOrigins[1]", nil}},
+		},
+		"last, without a comma": {
+			oneRule + "[\n      a,\n      b\n    ]\n", oneRule + "[\n      a\n    ]\n",
+			[]change{{0, "rules[0].allowedOrigins[1]", nil}},
+		},
+		"the configuration of AWS in YAML": {
+			"CORSRules:\n- AllowedOrigins:\n  - a # the first\n  - b\n", "CORSRules:\n- AllowedOrigins:\n  - z # the first\n  - b\n", replace,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := apply(t, "x", []byte(test.before), test.changes)
+			if err != nil || string(got) != test.after {
+				t.Errorf("error %v, and got\n%s\nwant\n%s", err, got, test.after)
+			}
+		})
+	}
+}
+
 func TestApplyOfNothingIsTheFile(t *testing.T) {
 	data := []byte(oneRule + "[a]")
 	for _, changes := range [][]change{nil, {{0, "rules[0].allowedOrigins[0]", []string{"a"}}}} {
@@ -196,77 +244,203 @@ func TestApplyOfNothingIsTheFile(t *testing.T) {
 	}
 }
 
-// FuzzApply replaces, splits and removes values of any document.
+// FuzzApply replaces, splits and removes values of all lists of any document.
 func FuzzApply(f *testing.F) {
 	for name := range applied {
 		data, err := os.ReadFile(filepath.Join("testdata", "apply", name))
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(data, uint(0), "https://x.example", "y")
-		f.Add(data, uint(7), "", "")
-		f.Add(bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n")), uint(3), "*", "")
+		for seed := range uint64(3) {
+			f.Add(data, seed, "https://x.example", "y")
+		}
+		f.Add(bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n")), uint64(3), "*", `"'${%{\<&`)
+		f.Add(append([]byte("\uFEFF"), bytes.TrimSuffix(data, []byte("\n"))...), uint64(11), "null", "a, b # c")
 	}
-	f.Fuzz(func(t *testing.T, data []byte, pick uint, first, second string) {
+	f.Fuzz(func(t *testing.T, data []byte, seed uint64, first, second string) {
 		file, err := document.Read("x", data)
 		if err != nil {
 			return
 		}
-		d := file.Documents[pick%uint(len(file.Documents))]
-		var values []string
-		for _, v := range []string{first, second} {
-			if v != "" {
-				values = append(values, v)
-			}
+		// All at once, and one after the other: what cannot be done together
+		// may be possible alone.
+		all := changesBySeed(file, seed, first, second)
+		if len(all) > 50 {
+			all = all[:50]
 		}
-		for i := range d.Configuration.Rules {
-			origins := &d.Configuration.Rules[i].AllowedOrigins
-			if len(*origins) == 0 {
-				continue
+		for _, changes := range append([][]document.Change{all}, singles(all)...) {
+			changed, err := file.Apply(changes)
+			if err == nil {
+				checkApplied(t, file, changes, changed)
+			} else if _, ok := errors.AsType[*cors.ParseError](err); !ok {
+				t.Fatalf("%v: %v", changes, err)
 			}
-			j := int(pick % uint(len(*origins)))
-			path := cors.Path(i, cors.FieldAllowedOrigins, j)
-			changed, err := file.Apply([]document.Change{{Document: d, Path: path, Values: values}})
-			if err != nil {
-				if _, ok := errors.AsType[*cors.ParseError](err); !ok {
-					t.Fatalf("%s: %v", path, err)
-				}
-				continue
-			}
-			checkApplied(t, file, d, changed, i, j, values)
 		}
 	})
 }
 
-// checkApplied checks that a value has been replaced, and all else is as it was.
-func checkApplied(t *testing.T, file *document.File, d *document.Document, changed []byte, rule, index int, values []string) {
-	t.Helper()
-	again, err := document.Read("x", changed)
-	if err != nil {
-		t.Fatalf("%v in\n%s", err, changed)
+func singles(changes []document.Change) [][]document.Change {
+	var lists [][]document.Change
+	for i := range changes {
+		lists = append(lists, changes[i:i+1])
 	}
-	for k, was := range file.Documents {
-		is := again.Documents[k]
-		if was != d {
-			if !reflect.DeepEqual(is.Configuration, was.Configuration) {
-				t.Errorf("document %d: got %+v, want %+v", k, is.Configuration, was.Configuration)
+	return lists
+}
+
+// changesBySeed changes about every third value, in one way or another.
+func changesBySeed(file *document.File, seed uint64, first, second string) []document.Change {
+	random := rand.New(rand.NewPCG(seed, 0))
+	ways := [][]string{{first}, {first, second}, {second, first, second}, nil, nil}
+	var changes []document.Change
+	for _, d := range file.Documents {
+		for i, r := range d.Configuration.Rules {
+			for _, list := range listsOf(&r) {
+				for j := range *list.values {
+					if random.IntN(3) == 0 {
+						changes = append(changes, document.Change{
+							Document: d, Path: cors.Path(i, list.field, j), Values: ways[random.IntN(len(ways))],
+						})
+					}
+				}
 			}
+		}
+	}
+	return changes
+}
+
+type listOf struct {
+	field  cors.Field
+	values *[]string
+}
+
+func listsOf(r *cors.Rule) []listOf {
+	return []listOf{
+		{cors.FieldAllowedOrigins, &r.AllowedOrigins}, {cors.FieldAllowedMethods, &r.AllowedMethods},
+		{cors.FieldAllowedHeaders, &r.AllowedHeaders}, {cors.FieldExposeHeaders, &r.ExposeHeaders},
+	}
+}
+
+// checkApplied checks that a file reads as it should after changes, and that no
+// more of it has changed than they ask for.
+func checkApplied(t *testing.T, file *document.File, changes []document.Change, data []byte) {
+	t.Helper()
+	again, err := document.Read(file.Name, data)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, data)
+	}
+	if len(again.Documents) != len(file.Documents) {
+		t.Fatalf("%d documents in\n%s", len(again.Documents), data)
+	}
+	values := map[*document.Document]map[string][]string{}
+	for _, c := range changes {
+		if values[c.Document] == nil {
+			values[c.Document] = map[string][]string{}
+		}
+		values[c.Document][c.Path] = c.Values
+	}
+	for k, d := range file.Documents {
+		for i, r := range d.Configuration.Rules {
+			if i >= len(again.Documents[k].Configuration.Rules) {
+				t.Fatalf("document %d has not enough rules in\n%s", k, data)
+			}
+			got := again.Documents[k].Configuration.Rules[i]
+			if got.ID != r.ID || !reflect.DeepEqual(got.MaxAgeSeconds, r.MaxAgeSeconds) {
+				t.Errorf("document %d: rule %d is now %+v", k, i, got)
+			}
+			for n, list := range listsOf(&r) {
+				var want []string
+				for j, v := range *list.values {
+					if to, found := values[d][cors.Path(i, list.field, j)]; found {
+						want = append(want, to...)
+					} else {
+						want = append(want, v)
+					}
+				}
+				if got := *listsOf(&got)[n].values; !slices.Equal(got, want) {
+					t.Errorf("document %d: %s is %q, want %q", k, cors.Path(i, list.field, -1), got, want)
+				}
+			}
+		}
+	}
+	checkBytes(t, file, changes, data)
+}
+
+// checkBytes checks that everything outside the changed values is still there,
+// in order. Exempt is what belongs to the items: commas, dashes, blanks and
+// breaks between them, on the line of a value that goes the comment too, and the
+// brackets of a list that is empty now.
+func checkBytes(t *testing.T, file *document.File, changes []document.Change, data []byte) {
+	t.Helper()
+	text := string(file.Data)
+	keep := make([]bool, len(text))
+	for i := range keep {
+		keep[i] = true
+	}
+	exempt := func(start, end int) {
+		for i := start; i < end; i++ {
+			keep[i] = false
+		}
+	}
+	for _, c := range changes {
+		start, end := offsetsOf(file, file.Position(c.Document, c.Path))
+		exempt(start, end)
+		if len(c.Values) > 0 {
 			continue
 		}
-		old := was.Configuration.Rules[rule].AllowedOrigins
-		want := append(append(append([]string{}, old[:index]...), values...), old[index+1:]...)
-		got := is.Configuration.Rules[rule].AllowedOrigins
-		if len(got) != len(want) || len(want) > 0 && !reflect.DeepEqual(got, want) {
-			t.Errorf("got %q, want %q", got, want)
+		exempt(start, end+len(text[end:])-len(strings.TrimLeft(text[end:], " \t")))
+		lineStart := strings.LastIndexByte(text[:start], '\n') + 1
+		lineEnd := len(text)
+		if n := strings.IndexByte(text[end:], '\n'); n >= 0 {
+			lineEnd = end + n
+		}
+		if strings.Trim(text[lineStart:start], "\uFEFF \t-") == "" || strings.Contains(text[lineStart:start], "&") || strings.Contains(text[lineStart:start], "!") {
+			if rest := strings.TrimLeft(text[end:lineEnd], ", \t\r"); rest == "" || rest[0] == '#' || strings.HasPrefix(rest, "//") {
+				exempt(lineStart, lineEnd) // with its comment
+			}
+		}
+		// An anchor or a tag goes with its value.
+		for before := start; ; {
+			word := strings.TrimRight(text[:before], " \t\r\n")
+			at := strings.LastIndexAny(word, " \t\r\n[,{") + 1
+			if at >= len(word) || word[at] != '&' && word[at] != '!' {
+				break
+			}
+			exempt(at, start)
+			before = at
 		}
 	}
-	// What is the same at both ends leaves no more than the list to differ.
-	at := file.Position(d, cors.Path(rule, cors.FieldAllowedOrigins, -1))
-	prefix := 0
-	for prefix < min(len(changed), len(file.Data)) && changed[prefix] == file.Data[prefix] {
-		prefix++
+	var want strings.Builder
+	for i := range text {
+		if keep[i] && strings.IndexByte(" \t\r\n,-[]", text[i]) < 0 {
+			want.WriteByte(text[i])
+		}
 	}
-	if line := bytes.Count(file.Data[:prefix], []byte("\n")) + 1; prefix < len(file.Data) && line < at.Line-1 {
-		t.Errorf("line %d has changed, and the list begins on line %d", line, at.Line)
+	rest := want.String()
+	for _, b := range data {
+		if rest != "" && rest[0] == b {
+			rest = rest[1:]
+		}
 	}
+	if rest != "" {
+		t.Errorf("%v takes more than it should from\n%s\nwhich is now\n%s\nwithout %q", changes, text, data, rest)
+	}
+}
+
+// offsetsOf are the offsets of the bytes of a position.
+func offsetsOf(file *document.File, p document.Position) (start, end int) {
+	offset := func(line, column int) int {
+		at := 0
+		for range line - 1 {
+			at += bytes.IndexByte(file.Data[at:], '\n') + 1
+		}
+		if line == 1 && bytes.HasPrefix(file.Data, []byte("\uFEFF")) {
+			at += len("\uFEFF")
+		}
+		for range column - 1 {
+			_, size := utf8.DecodeRune(file.Data[at:])
+			at += size
+		}
+		return at
+	}
+	return offset(p.Line, p.Column), offset(p.EndLine, p.EndColumn)
 }

@@ -96,9 +96,22 @@ func (s *stream) template(n *node) ([]*Document, error) {
 		if err != nil {
 			return nil, err
 		}
+		name, _, err := s.find(e.value, "Properties", "BucketName")
+		if err != nil {
+			return nil, err
+		}
+		if name != nil && name.kind == scalar && name.tag == tagString {
+			document.Bucket = name.text
+		}
 		documents = append(documents, document)
 	}
 	if len(documents) == 0 {
+		for _, e := range entries {
+			if strings.HasPrefix(e.key.text, "Fn::") {
+				return nil, s.problem(e.key.start, "the resources come from the intrinsic function %s, which only CloudFormation can work out; %s",
+					clip(e.key.text), useLiveBucket)
+			}
+		}
 		return nil, s.problem(resources.start, "the template has no %s with a CorsConfiguration", bucketType)
 	}
 	return documents, nil

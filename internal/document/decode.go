@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/cors"
 )
@@ -121,13 +119,10 @@ func (d *decoder) intoStruct(n *node, v reflect.Value, name string) error {
 	if err != nil {
 		return err
 	}
-	_, anyField := reflect.TypeAssert[*metav1.ObjectMeta](v.Addr())
 	names, index := structFields(v.Type())
 	for _, e := range entries {
 		at := index[e.key.text]
 		switch {
-		case at == nil && anyField:
-			continue
 		case at == nil:
 			return d.unknownField(e.key, name, names)
 		case serverFields[e.key.text]:
@@ -169,10 +164,7 @@ func (d *decoder) intoSlice(n *node, v reflect.Value, name string) error {
 			want = "a list of strings"
 		}
 		if n.kind == scalar && element == reflect.String && !strings.ContainsAny(n.text, "\n") && len(n.text) <= 100 {
-			example = "; write - " + inStyle(n.text, n.style)
-			if d.isJSON {
-				example = "; write [" + quoteJSON(n.text) + "]"
-			}
+			example = "; write " + d.listOf(n)
 		}
 		return d.problem(n.start, "%s: want %s, not %s%s", name, want, n.describe(), example)
 	}
@@ -190,6 +182,20 @@ func (d *decoder) intoSlice(n *node, v reflect.Value, name string) error {
 		}
 	}
 	return nil
+}
+
+// listOf is a scalar as a list of strings, of several where commas are in it.
+func (d *decoder) listOf(n *node) string {
+	var values []string
+	for value := range strings.SplitSeq(n.text, ",") {
+		value = strings.TrimSpace(value)
+		if d.isJSON {
+			values = append(values, quoteJSON(value))
+		} else {
+			values = append(values, inStyle(value, n.style))
+		}
+	}
+	return "[" + strings.Join(values, ", ") + "]"
 }
 
 // singular is the name of one of many: "a rule" of "rules".
@@ -231,6 +237,8 @@ func (d *decoder) intoString(n *node, v reflect.Value, name string) error {
 	case n.kind == scalar && n.tag == tagString:
 		v.SetString(n.text)
 		return nil
+	case n.kind == mapping && !n.flow && len(n.keys) == 1:
+		return d.problem(n.start, "%s: want a string, not %s, which a colon with a blank after it makes; if the text is meant, quote it", name, n.describe())
 	case n.kind != scalar:
 		return d.problem(n.start, "%s: want a string, not %s", name, n.describe())
 	case n.isNull() && n.text == "":
@@ -291,7 +299,7 @@ func (d *decoder) intoInt(n *node, v reflect.Value, name string) error {
 			return d.outOfRange(n, name, bits)
 		}
 		i = int64(f)
-		if n.tag == tagFloat {
+		if n.tag != tagInt {
 			return d.problem(n.start, "%s: want a whole number, not %s; write %d", name, clip(n.text), i)
 		}
 	}

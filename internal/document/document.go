@@ -16,7 +16,7 @@ type Format string
 // The formats.
 const (
 	Policy         Format = "policy"         // BucketCORSPolicy manifests, YAML or JSON
-	JSON           Format = "json"           // {"CORSRules": […]}, or the console's array
+	JSON           Format = "json"           // {"CORSRules": […]}, also in YAML, or the console's array
 	XML            Format = "xml"            // the document of PutBucketCors
 	Terraform      Format = "terraform"      // aws_s3_bucket_cors_configuration
 	CloudFormation Format = "cloudformation" // CorsConfiguration of an AWS::S3::Bucket
@@ -42,7 +42,12 @@ type Document struct {
 	Format Format
 	// Name says which one it is, among several: "team-a/web-uploads" for a policy,
 	// the address of a resource for Terraform; empty where a file holds just one.
-	Name          string
+	Name string
+	// Bucket is the name of the bucket, where a resource of Terraform or
+	// CloudFormation says it with a literal, or refers to an aws_s3_bucket of the
+	// same file that does; empty otherwise. The buckets of a policy are in the
+	// policy.
+	Bucket        string
 	Configuration cors.Configuration
 	// Policy is the whole manifest; nil for other formats.
 	Policy *v1alpha1.BucketCORSPolicy

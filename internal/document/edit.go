@@ -141,6 +141,10 @@ func (a *application) blockEdits(l *changedList, d *Document) ([]edit, error) {
 	var edits []edit
 	for _, i := range l.replaced() {
 		n, values := d.nodes[l.path(i)], l.changes[i]
+		if len(values) == 1 {
+			edits = append(edits, edit{span{n.body, n.end}, inStyle(values[0], n.style)})
+			continue
+		}
 		dash := backSpaces(a.data, n.start) - 1
 		if dash < 0 || a.data[dash] != '-' || !a.endsLine(n.end, yamlComments) {
 			return nil, a.problem(n.start, "%s is not on a line of its own with its dash; write it so, and try again", cors.Quote(n.text))
@@ -158,18 +162,16 @@ func (a *application) blockEdits(l *changedList, d *Document) ([]edit, error) {
 		for _, v := range values[1:] {
 			more.WriteString(a.lineBreak(n.end) + blanks + string(a.data[dash:n.start]) + inStyle(v, n.style))
 		}
-		if more.Len() > 0 {
-			end := lineEnd(a.data, n.end)
-			edits = append(edits, edit{span{end, end}, more.String()})
-		}
+		end := lineEnd(a.data, n.end)
+		edits = append(edits, edit{span{end, end}, more.String()})
 	}
 	if len(l.result()) > 0 {
 		return edits, nil
 	}
 	// Nothing at all would read as null.
-	key, whole := d.keys[l.path(-1)], d.nodes[l.path(-1)]
+	key := d.keys[l.path(-1)]
 	colon := skipSpaces(a.data, key.end)
-	if colon >= len(a.data) || a.data[colon] != ':' || whole.anchor != "" || !a.endsLine(colon+1, yamlComments) {
+	if colon >= len(a.data) || a.data[colon] != ':' || !a.endsLine(colon+1, yamlComments) {
 		return nil, a.problem(key.start, "%s would be empty; remove it by hand", l.path(-1))
 	}
 	return append(edits, edit{span{colon + 1, colon + 1}, " []"}), nil

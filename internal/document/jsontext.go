@@ -13,7 +13,8 @@ import (
 // deepest is how deep values may be nested; the API server allows no more.
 const deepest = 1000
 
-// parseJSON reads one JSON value or several, one after the other.
+// parseJSON reads one JSON value or several, one after the other. With an error
+// it is of no use but to see if there are too many.
 func parseJSON(p *places) (*stream, error) {
 	data := bytes.TrimPrefix(p.data, byteOrderMark)
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -26,7 +27,8 @@ func parseJSON(p *places) (*stream, error) {
 			break
 		}
 		if err != nil {
-			return nil, err
+			s.isTooLarge = r.nodes > mostNodes
+			return s, err
 		}
 		s.roots = append(s.roots, n)
 	}
@@ -54,7 +56,8 @@ func (r *jsonReader) next(depth int) (json.Token, span, error) {
 		return token, at, nil
 	}
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return nil, at, r.problem(max(at.start, r.shift+int(syntax.Offset)-1), "not JSON: %s", syntax)
+		offset := max(at.start, r.shift+int(syntax.Offset)-1)
+		return nil, at, r.problem(offset, "not JSON: %s%s", syntax, jsonHint(r.data, offset))
 	}
 	if depth == 0 && at.start == len(r.data) {
 		return nil, at, io.EOF
@@ -62,12 +65,31 @@ func (r *jsonReader) next(depth int) (json.Token, span, error) {
 	return nil, at, r.problem(len(r.data), "the JSON ends too early")
 }
 
+// jsonHint says what to do about what people write most that is not JSON.
+func jsonHint(data []byte, offset int) string {
+	if offset >= len(data) {
+		return ""
+	}
+	before := bytes.TrimRight(data[:offset], " \t\r\n")
+	switch b := data[offset]; {
+	case b == '/' || b == '#':
+		return "; JSON has no comments: remove it"
+	case b == '\'':
+		return "; JSON has double quotes only"
+	case (b == ']' || b == '}') && bytes.HasSuffix(before, []byte(",")):
+		return "; remove the comma before it"
+	}
+	return ""
+}
+
 func (r *jsonReader) value(depth int) (*node, error) {
 	token, at, err := r.next(depth)
 	if err != nil {
 		return nil, err
 	}
-	r.nodes++
+	if r.nodes++; r.nodes > mostNodes {
+		return nil, r.errTooMany(at.start)
+	}
 	n := &node{span: at, body: at.start, exact: true}
 	switch token := token.(type) {
 	case json.Delim:

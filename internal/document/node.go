@@ -11,30 +11,28 @@ import (
 // node is a value of YAML or JSON, and where it is. An alias is the very node
 // that it stands for, so that nodes form a graph, without cycles, and not a tree.
 type node struct {
-	kind kind
-	// tag is the type of a scalar, or the tag that somebody wrote: "!Sub".
-	tag string
-	// text is what a scalar says.
-	text  string
+	kind  kind
 	style style
 	// flow is whether a list or mapping is written in brackets or braces.
 	flow bool
+	// exact is whether body to end is all of a scalar and nothing else.
+	exact bool
+	// resolved is whether entries has been here, and found merged.
+	resolved bool
+	// tag is the type of a scalar, or the tag that somebody wrote: "!Sub".
+	tag string
+	// text is what a scalar says.
+	text string
 	// keys are those of a mapping, and items its values or those of a list.
 	keys, items []*node
 	span
 	// body is where the value begins, after its anchor and tag.
-	body int
-	// exact is whether body to end is all of a scalar and nothing else.
-	exact bool
-	// anchor is the name under which aliases refer to it.
-	anchor string
-
-	merged   []entry // what entries found
-	resolved bool
+	body   int
+	merged []entry
 }
 
 // kind is the kind of a node.
-type kind int
+type kind uint8
 
 const (
 	scalar kind = iota
@@ -43,7 +41,7 @@ const (
 )
 
 // style is how a scalar is written.
-type style int
+type style uint8
 
 const (
 	plain style = iota
@@ -69,6 +67,8 @@ func (n *node) describe() string {
 	switch {
 	case n.kind == list:
 		return "a list"
+	case n.kind == mapping && len(n.keys) == 0:
+		return "an empty mapping"
 	case n.kind == mapping:
 		return "a mapping"
 	case n.tag == tagNull && n.text == "":
@@ -128,10 +128,21 @@ type stream struct {
 	*places
 	// isJSON is whether values are written as in JSON.
 	isJSON bool
-	roots  []*node
+	// isTooLarge is whether it has more than mostNodes.
+	isTooLarge bool
+	roots      []*node
 	// budget is how many more nodes may be looked at: aliases can stand for
 	// vastly more than a file holds.
 	budget int
+}
+
+// mostNodes is how many values a file may have. What people write has a value in
+// 20 bytes or more, and so not half as many in a file of MaxBytes.
+const mostNodes = 500_000
+
+// errTooMany is an error about a file with more.
+func (p *places) errTooMany(offset int) error {
+	return p.problem(offset, "more than %d values; give what has CORS rules in a file of its own", mostNodes)
 }
 
 // nodeLooks is how often a node without aliases is looked at, at most.

@@ -27,7 +27,7 @@ func (s *stream) policies(n *node, others map[string]int, depth int) ([]*Documen
 		return s.policyItems(items, others, depth)
 	}
 	if !strings.EqualFold(kind, policyKind) {
-		others[kind]++
+		others[clip(kind)]++
 		return nil, nil
 	}
 	switch at := n.get("apiVersion"); {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -24,9 +26,9 @@ func quoteJSON(s string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// quoteHCL writes a string as Terraform reads it.
+// quoteHCL is s in the quotes of Terraform, with nothing in it that is evaluated.
 func quoteHCL(s string) string {
-	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(quoteJSON(s))
+	return string(hclwrite.TokensForValue(cty.StringVal(s)).Bytes())
 }
 
 // quoteYAML writes a string in the double quotes of YAML.

@@ -4,6 +4,7 @@ package document
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -90,6 +91,10 @@ func (p *places) documents(name string) ([]*Document, error) {
 	switch {
 	case len(text) == 0:
 		return nil, p.problem(0, "the file is empty; %s", wanted)
+	case bytes.HasPrefix(text, []byte("{{")):
+		return nil, p.problem(len(p.data)-len(text), "not a file of any format%s", helmHint)
+	case strings.HasSuffix(name, ".tf.json"):
+		return nil, p.problem(0, "the JSON of Terraform is not read; %s", useLiveBucket)
 	case text[0] == '<':
 		return withSpans(XML, p.data, cors.ParseXMLSpans)
 	case text[0] == '[':
@@ -129,8 +134,13 @@ func (p *places) jsonOrYAML(read func(*stream) ([]*Document, error)) ([]*Documen
 	if err == nil {
 		return read(s)
 	}
+	if s.isTooLarge {
+		return nil, err
+	}
 	if s, yamlErr := parseYAML(p); yamlErr == nil && len(s.roots) > 0 {
-		if documents, yamlErr := s.documents(); yamlErr == nil {
+		documents, yamlErr := s.documents()
+		isJSON := func(d *Document) bool { return d.Format == JSON }
+		if yamlErr == nil && !slices.ContainsFunc(documents, isJSON) {
 			return documents, nil
 		}
 	}
@@ -142,6 +152,9 @@ func (p *places) jsonDocuments(s *stream) ([]*Document, error) {
 	root := s.roots[0]
 	for _, key := range root.keys {
 		if isConfigurationKey(key.text) {
+			if err := s.checkWrapped(root); err != nil {
+				return nil, err
+			}
 			return withSpans(JSON, p.data, cors.ParseJSONSpans)
 		}
 	}
@@ -151,7 +164,7 @@ func (p *places) jsonDocuments(s *stream) ([]*Document, error) {
 // isConfigurationKey reports whether a key is, or is meant to be, the one of the
 // JSON of AWS.
 func isConfigurationKey(key string) bool {
-	for _, known := range []string{"CORSRules", "CORSRule", "CORSConfiguration"} {
+	for _, known := range []string{awsRules, "CORSRule", awsConfiguration} {
 		if strings.EqualFold(key, known) {
 			return true
 		}
@@ -162,6 +175,7 @@ func isConfigurationKey(key string) bool {
 // documents reads all manifests and templates, and fails if there are none.
 func (s *stream) documents() ([]*Document, error) {
 	var documents []*Document
+	var instead error // what is better to say than that there are no rules
 	others := map[string]int{}
 	for _, root := range s.roots {
 		var found []*Document
@@ -173,10 +187,13 @@ func (s *stream) documents() ([]*Document, error) {
 			found, err = s.policies(root, others, 0)
 		case isTemplate(root):
 			found, err = s.template(root)
-		default:
-			if err := s.checkConfigurationKeys(root); err != nil {
-				return nil, err
+		case slices.ContainsFunc(root.keys, func(k *node) bool { return isConfigurationKey(k.text) }):
+			if err = s.checkWrapped(root); err == nil {
+				found, err = s.awsDocument(root)
 			}
+		default:
+			err = s.checkCase(root)
+			instead = cmp.Or(instead, s.checkTerraform(root), s.checkWrapped(root))
 			others[describeKeys(root)]++
 		}
 		if err != nil {
@@ -187,17 +204,31 @@ func (s *stream) documents() ([]*Document, error) {
 	if len(documents) > 0 {
 		return documents, nil
 	}
+	if instead != nil {
+		return nil, instead
+	}
 	if len(others) == 0 {
 		return nil, s.problem(0, "the file is empty or has comments only; %s", wanted)
 	}
 	return nil, s.problem(s.roots[0].start, "no CORS rules here, only %s; %s", listKinds(others), wanted)
 }
 
-// checkConfigurationKeys refuses the configuration of AWS in YAML.
-func (s *stream) checkConfigurationKeys(root *node) error {
-	for _, key := range root.keys {
-		if isConfigurationKey(key.text) {
-			return s.problem(key.start, "this is the configuration of AWS in YAML, which is read as JSON only: use --output json")
+// checkTerraform refuses a configuration, a state or a plan of Terraform in JSON.
+func (s *stream) checkTerraform(root *node) error {
+	resources := root.get("resource")
+	if resources.get(terraformResource) == nil && resources.get(terraformBucket) == nil && root.get("terraform_version") == nil {
+		return nil
+	}
+	return s.problem(root.start, "the JSON of Terraform is not read; %s", useLiveBucket)
+}
+
+// checkCase refuses a manifest whose kind is not a lower-case key.
+func (s *stream) checkCase(root *node) error {
+	for _, k := range root.keys {
+		for _, known := range []string{"kind", "apiVersion"} {
+			if strings.EqualFold(k.text, known) {
+				return s.problem(k.start, "unknown field %s in the manifest; did you mean %q?", cors.Quote(k.text), known)
+			}
 		}
 	}
 	return nil
@@ -209,11 +240,11 @@ func describeKeys(n *node) string {
 	var keys []string
 	for _, k := range n.keys {
 		if k.kind == scalar && len(keys) < most {
-			keys = append(keys, cors.Quote(k.text))
+			keys = append(keys, cors.Quote(clip(k.text)))
 		}
 	}
 	if len(keys) == 0 {
-		return "a mapping"
+		return n.describe()
 	}
 	text := "a mapping with " + strings.Join(keys, ", ")
 	if len(n.keys) > len(keys) {
@@ -224,7 +255,7 @@ func describeKeys(n *node) string {
 
 // listKinds says what is in a file that holds no rules.
 func listKinds(others map[string]int) string {
-	const most = 10
+	const most = 5
 	var kinds []string
 	for _, kind := range slices.Sorted(maps.Keys(others)) {
 		if len(kinds) == most {
@@ -234,7 +265,7 @@ func listKinds(others map[string]int) string {
 		if kind == "" {
 			kind = "a manifest without a kind"
 		}
-		kinds = append(kinds, strings.ToValidUTF8(clip(kind), ""))
+		kinds = append(kinds, kind)
 	}
 	return strings.Join(kinds, ", ")
 }

@@ -54,6 +54,12 @@ func readTerraform(data []byte) ([]*Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.buckets = map[string]*hclsyntax.Body{}
+	for _, b := range body.Blocks {
+		if b.Type == "resource" && len(b.Labels) == 2 && b.Labels[0] == terraformBucket {
+			r.buckets[b.Labels[1]] = b.Body
+		}
+	}
 	var documents []*Document
 	for _, b := range body.Blocks {
 		if b.Type != "resource" || len(b.Labels) != 2 {
@@ -72,6 +78,11 @@ func readTerraform(data []byte) ([]*Document, error) {
 		}
 	}
 	if len(documents) == 0 {
+		for _, b := range body.Blocks {
+			if a := b.Body.Attributes[terraformRule]; a != nil {
+				return nil, r.fail(a.NameRange, "the rules of a %s are not read; %s", b.Type, useLiveBucket)
+			}
+		}
 		return nil, r.problem(0, "there are no CORS rules here: want a resource %q, or %s blocks in an %q",
 			terraformResource, terraformRule, terraformBucket)
 	}
@@ -82,6 +93,8 @@ func readTerraform(data []byte) ([]*Document, error) {
 type terraformReader struct {
 	*places
 	data []byte
+	// buckets are what is in the resources of that type, by name.
+	buckets map[string]*hclsyntax.Body
 }
 
 // fail is an error at a range of the file.
@@ -91,22 +104,22 @@ func (r *terraformReader) fail(at hcl.Range, format string, args ...any) error {
 
 // The parser of HCL calls itself for whatever is nested, wants some 13 kB of
 // stack for each bracket and more time than is due for each template directive;
-// its tokens are a hundred times the bytes of which they are made.
+// its tokens are a hundred times the bytes of which they are made. The pieces of
+// a string, such as the lines of a heredoc, it joins one by one, and copies all
+// that it has each time.
 const (
 	maxTerraformBytes     = 2 << 20
 	maxTerraformDepth     = 500
 	maxTerraformOperators = 10000
+	maxTerraformCopies    = 1 << 28 // bytes
 )
 
 // parse checks that the file is not more than the parser can take, and parses it.
 func (r *terraformReader) parse() (_ *hclsyntax.Body, err error) {
 	text := bytes.TrimPrefix(r.data, byteOrderMark)
-	switch {
-	case len(text) > maxTerraformBytes:
+	if len(text) > maxTerraformBytes {
 		return nil, r.problem(0, "Terraform files of more than %d MiB are not read; give the resources with CORS rules in a file of their own",
 			maxTerraformBytes>>20)
-	case bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")):
-		return nil, r.problem(0, "the JSON syntax of Terraform is not read; %s", useLiveBucket)
 	}
 	if err := r.checkNesting(); err != nil {
 		return nil, err
@@ -148,8 +161,14 @@ func sentence(d *hcl.Diagnostic) string {
 func (r *terraformReader) checkNesting() error {
 	// What is wrong with the tokens is for the parser to say.
 	tokens, _ := hclsyntax.LexConfig(r.data, "", hcl.InitialPos)
-	depth, operators := 0, 0
+	depth, operators, text, copies := 0, 0, 0, 0
 	for _, t := range tokens {
+		if t.Type == hclsyntax.TokenQuotedLit || t.Type == hclsyntax.TokenStringLit {
+			text += len(t.Bytes)
+			copies += text
+		} else {
+			text = 0
+		}
 		switch t.Type { //nolint:exhaustive // the others do not nest
 		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote,
 			hclsyntax.TokenOHeredoc, hclsyntax.TokenTemplateInterp:
@@ -167,6 +186,9 @@ func (r *terraformReader) checkNesting() error {
 		}
 		if depth > maxTerraformDepth {
 			return r.fail(t.Range, "more than %d levels of nesting", maxTerraformDepth)
+		}
+		if copies > maxTerraformCopies {
+			return r.fail(t.Range, "too much text in strings; give the resources with CORS rules in a file of their own")
 		}
 		if operators > maxTerraformOperators {
 			return r.fail(t.Range, "more than %d operators; give the resources with CORS rules in a file of their own",
@@ -186,6 +208,7 @@ func (r *terraformReader) resource(b *hclsyntax.Block, isConfiguration bool) (*D
 	if err := r.checkResource(b.Body, isConfiguration); err != nil {
 		return nil, err
 	}
+	d.Bucket = r.bucket(b.Body)
 	for _, inner := range b.Body.Blocks {
 		if inner.Type != terraformRule {
 			continue
@@ -197,6 +220,29 @@ func (r *terraformReader) resource(b *hclsyntax.Block, isConfiguration bool) (*D
 		d.Configuration.Rules = append(d.Configuration.Rules, rule)
 	}
 	return d, nil
+}
+
+// bucket is the name of the bucket of a resource, if that is plain to see.
+func (r *terraformReader) bucket(body *hclsyntax.Body) string {
+	a := body.Attributes["bucket"]
+	if a == nil {
+		return ""
+	}
+	value := withoutParentheses(a.Expr)
+	if reference, ok := value.(*hclsyntax.ScopeTraversalExpr); ok && len(reference.Traversal) == 3 {
+		name, isName := reference.Traversal[1].(hcl.TraverseAttr)
+		of, isOf := reference.Traversal[2].(hcl.TraverseAttr)
+		if !isName || !isOf || reference.Traversal.RootName() != terraformBucket || of.Name != "id" && of.Name != "bucket" ||
+			r.buckets[name.Name] == nil || r.buckets[name.Name].Attributes["bucket"] == nil {
+			return ""
+		}
+		value = withoutParentheses(r.buckets[name.Name].Attributes["bucket"].Expr)
+	}
+	name, err := r.string(a.Name, value)
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // checkResource refuses what makes rules in another way, and names that nobody

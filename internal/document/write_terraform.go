@@ -49,7 +49,7 @@ func writeTerraform(c cors.Configuration, m Metadata) ([]byte, []string, error) 
 		notes = append(notes, noteOnPlaceholder)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "resource %q %q {\n  bucket = %s\n", terraformResource, name, terraformString(bucket))
+	fmt.Fprintf(&b, "resource %q %q {\n  bucket = %s\n", terraformResource, name, quoteHCL(bucket))
 	for _, r := range c.Rules {
 		b.WriteString("\n  " + terraformRule + " {\n")
 		writeTerraformRule(&b, r)
@@ -99,7 +99,7 @@ var terraformKeys = map[cors.Field]string{
 func writeTerraformRule(b *strings.Builder, r cors.Rule) {
 	const indent = "    "
 	if r.ID != "" {
-		b.WriteString(indent + terraformID + " = " + terraformString(r.ID) + "\n")
+		b.WriteString(indent + terraformID + " = " + quoteHCL(r.ID) + "\n")
 	}
 	for _, list := range listsOf(r) {
 		if len(list.values) == 0 {
@@ -108,7 +108,7 @@ func writeTerraformRule(b *strings.Builder, r cors.Rule) {
 		quoted := make([]string, len(list.values))
 		size := len(indent) + len(terraformKeys[list.field]) + len(" = []")
 		for i, v := range list.values {
-			quoted[i] = terraformString(v)
+			quoted[i] = quoteHCL(v)
 			size += len(quoted[i]) + len(", ")
 		}
 		b.WriteString(indent + terraformKeys[list.field] + " = [")
@@ -125,11 +125,6 @@ func writeTerraformRule(b *strings.Builder, r cors.Rule) {
 	if r.MaxAgeSeconds != nil {
 		b.WriteString(indent + terraformMaxAgeSeconds + " = " + strconv.Itoa(int(*r.MaxAgeSeconds)) + "\n")
 	}
-}
-
-// terraformString is s in quotes, with nothing in it that is evaluated.
-func terraformString(s string) string {
-	return string(hclwrite.TokensForValue(cty.StringVal(s)).Bytes())
 }
 
 // notesOnTerraform say what the AWS provider makes of the resource. Measured

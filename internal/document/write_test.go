@@ -134,6 +134,43 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// From every format to every other, and on to the next, nothing changes.
+func TestWriteOfWhatIsRead(t *testing.T) {
+	for _, c := range conversions() {
+		for _, from := range document.Formats() {
+			golden := filepath.Join("testdata", "convert", strings.ReplaceAll(c.name, " ", "-")+"."+extensions[from])
+			data, err := os.ReadFile(golden)
+			if os.IsNotExist(err) && c.refused[from] != "" {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := document.Read(golden, data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := f.Documents[0]
+			if want := c.metadata.Bucket; want != "" && (from == document.Terraform || from == document.CloudFormation) && d.Bucket != want {
+				t.Errorf("%s is for the bucket %q, want %q", golden, d.Bucket, want)
+			}
+			for _, to := range document.Formats() {
+				written, _, err := document.Write(d.Configuration, to, c.metadata)
+				if want := c.refused[to]; want != "" {
+					if err == nil || err.Error() != want {
+						t.Errorf("%s as %s: error %v, want %s", golden, to, err, want)
+					}
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkRead(t, written, c.configuration)
+			}
+		}
+	}
+}
+
 // checkGolden compares with a file, which is missing where there is nothing.
 func checkGolden(t *testing.T, name string, got []byte) {
 	t.Helper()
@@ -246,6 +283,16 @@ func TestWriteRefusesWhatAFormatCannotCarry(t *testing.T) {
 			t.Errorf("%s with 101 rules: %v", to, err)
 		}
 	}
+}
+
+// CloudFormation wants values to be unique, and tells capital letters from small ones.
+func TestWriteTakesValuesThatDifferInCaseAsTwo(t *testing.T) {
+	c := cors.Configuration{Rules: []cors.Rule{rule(func(r *cors.Rule) { r.ExposeHeaders = []string{"ETag", "etag"} })}}
+	data, _, err := document.Write(c, document.CloudFormation, document.Metadata{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkRead(t, data, c)
 }
 
 // Names that a format allows stay, and others become something near.

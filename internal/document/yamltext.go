@@ -20,6 +20,9 @@ import (
 
 // parseYAML reads the documents of a YAML stream. Empty ones are left out.
 func parseYAML(p *places) (*stream, error) {
+	if err := checkPieces(p); err != nil {
+		return nil, err
+	}
 	s := &stream{places: p}
 	shift := 0
 	if bytes.HasPrefix(p.data, byteOrderMark) {
@@ -51,6 +54,24 @@ func parseYAML(p *places) (*stream, error) {
 	return s, nil
 }
 
+// checkPieces refuses what the YAML package would make a tree of gigabytes of.
+func checkPieces(p *places) error {
+	const most = 1 << 20
+	pieces := len(p.lines)
+	for i, b := range p.data {
+		if strings.IndexByte(",[{?", b) < 0 {
+			continue
+		}
+		if pieces++; pieces > most {
+			return p.problem(i, "more than %d lines and values; give what has CORS rules in a file of its own", most)
+		}
+	}
+	if pieces > most {
+		return p.problem(0, "more than %d lines; give what has CORS rules in a file of its own", most)
+	}
+	return nil
+}
+
 // decode reads the next document. The YAML package is known to panic on some
 // comments, and a file must never crash a program.
 func decode(d *yaml.Decoder, n *yaml.Node) (err error) {
@@ -79,8 +100,11 @@ func (r *yamlReader) node(y *yaml.Node) (*node, error) {
 		return n, nil
 	}
 	r.nodes++
-	n := &node{tag: y.ShortTag(), text: y.Value, anchor: y.Anchor}
+	n := &node{tag: y.ShortTag(), text: y.Value}
 	n.start = r.cursor.offset(y.Line, y.Column)
+	if r.nodes > mostNodes {
+		return nil, r.errTooMany(n.start)
+	}
 	n.body = skipProperties(r.data, n.start, y)
 	n.end = n.body
 	var err error
@@ -146,7 +170,10 @@ func (r *yamlReader) scalar(n *node, y *yaml.Node) {
 		n.end, n.exact = endOfQuoted(r.data, n.body, '"')
 	case y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		n.style = block
-		n.end = endOfBlock(r.data, n.body)
+		n.end = lineEnd(r.data, n.body)
+		if strings.Trim(y.Value, "\n") != "" {
+			n.end = endOfBlock(r.data, n.body)
+		}
 	default:
 		n.end, n.exact = endOfPlain(r.data, n.body, y.Value)
 		n.tag = plainTag(n.tag, n.text)
@@ -344,6 +371,9 @@ func (r *yamlReader) syntaxError(err error) error {
 	}
 	if tab := bytes.IndexByte(r.data[start:lineEnd(r.data, start)], '\t'); tab >= 0 && strings.Contains(problem, "cannot start any token") {
 		return r.problem(start+tab, "YAML wants blanks here, not a tab")
+	}
+	if strings.Contains(problem, "incompatible YAML document") {
+		return r.problem(offset, "only YAML 1.1 is read here, as in Kubernetes; remove the line that begins with %%YAML")
 	}
 	hint := ""
 	if unquotedBrace.Match(r.data) {
