@@ -44,12 +44,13 @@ Exit status: 0 nothing to mend, 1 findings, 2 a file could not be read.`,
   bucketcors lint -f policies -R --profile presigned-upload --production
   bucketcors lint -f cors.json --fix
   bucketcors lint -f . -R -o sarif > bucketcors.sarif`,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, more []string) error {
+		// Directories, too, and the files with one of the extensions.
+		ValidArgsFunction: cobra.FixedCompletions(fileExtensions, cobra.ShellCompDirectiveFilterFileExt),
+		RunE: interruptible(func(cmd *cobra.Command, more []string) error {
 			// A shell makes several words of -f *.yaml.
 			options.files = append(options.files, more...)
 			return options.run(cmd)
-		},
+		}),
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&options.files, "file", "f", nil,
@@ -104,8 +105,15 @@ func (o *lintOptions) run(cmd *cobra.Command) error {
 			return err
 		}
 		if err := o.lintFile(cmd, source, &r); err != nil {
-			r.unreadable = append(r.unreadable, err)
+			r.unreadable = append(r.unreadable, aboutFile(source.name(), err))
 		}
+	}
+	if err := cmd.Context().Err(); err != nil {
+		return err
+	}
+	if r.files == 0 && len(r.unreadable) == 0 {
+		err := fmt.Errorf("no CORS rules in %s%s", enumerate(o.files, "or"), o.hintRecursive())
+		r.unreadable = append(r.unreadable, aboutFile(o.files[0], err))
 	}
 
 	output, printer := cmd.OutOrStdout(), printers[o.output.value]
@@ -117,9 +125,11 @@ func (o *lintOptions) run(cmd *cobra.Command) error {
 	}
 	switch {
 	case len(r.unreadable) > 0:
-		return errors.Join(r.unreadable...)
-	case r.files == 0:
-		return fmt.Errorf("no CORS rules in %s%s", enumerate(o.files, "or"), o.hintRecursive())
+		var all []error
+		for _, err := range r.unreadable {
+			all = append(all, err)
+		}
+		return errors.Join(all...)
 	case o.fails(r.findings):
 		return errNo
 	}
@@ -187,9 +197,21 @@ func (o *lintOptions) lintFile(cmd *cobra.Command, source source, r *report) err
 // find is what is wrong with the configurations of a file.
 func (o *lintOptions) find(file *document.File) []finding {
 	var found []finding
+	problems := file.Problems()
 	for _, d := range file.Documents {
-		for _, f := range lint.Run(d.Configuration, o.optionsFor(d)) {
-			found = append(found, finding{Finding: f, file: file, document: d, place: file.Position(d, f.Path())})
+		options := o.optionsFor(d)
+		places := map[string]document.Position{}
+		for _, p := range problems[d] {
+			options.Manifest = append(options.Manifest, lint.ManifestProblem{Path: p.Path, Value: p.Value, Problem: p.Text, Fix: p.Fix})
+			places[p.Path] = p.Position
+		}
+		for _, f := range lint.Run(d.Configuration, options) {
+			place, outside := places[f.Place]
+			if !outside {
+				place = file.Position(d, f.Path())
+			}
+			f.Problem, f.Why, f.Fix = worded(d.Format, f.Problem), worded(d.Format, f.Why), worded(d.Format, f.Fix)
+			found = append(found, finding{Finding: f, file: file, document: d, place: place})
 		}
 	}
 	return found
@@ -219,7 +241,7 @@ type report struct {
 	files      int // that have rules
 	findings   []finding
 	fixes      []fix
-	unreadable []error
+	unreadable []*fileError
 }
 
 // finding is one of the findings of a file.

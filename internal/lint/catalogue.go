@@ -44,7 +44,7 @@ func ByID(id string) (Check, bool) {
 }
 
 var catalogue = slices.SortedFunc(slices.Values(slices.Concat(
-	documentChecks, valueChecks, originChecks, ruleChecks, clientChecks, serverChecks,
+	documentChecks, valueChecks, originChecks, ruleChecks, clientChecks, serverChecks, manifestChecks,
 )), func(a, b Check) int { return cmp.Compare(a.ID, b.ID) })
 
 // subject is a configuration prepared for the checks.
@@ -63,6 +63,13 @@ type subject struct {
 	repairs map[place]repair
 	// told are the places of the repairs that a check tells, in order, by its ID.
 	told map[string][]place
+	// found are the shadows, idleRules the rules that never answer, and covered
+	// whether one rule matches all that another one does: each once somebody asked.
+	found     []cors.Shadow
+	idleRules map[int]bool
+	covered   map[[2]int]bool
+	// origins are what eachOrigin goes through, once somebody asked.
+	origins []placedOrigin
 	// judged is what newJudge made, once somebody asked.
 	judged *judge
 }
@@ -72,7 +79,8 @@ func newSubject(c cors.Configuration, o Options) *subject {
 		o.Dialect = cors.AWS
 	}
 	s := &subject{Configuration: c, Options: o, large: isLarge(c), refused: map[place]*cors.Mistake{},
-		repairs: map[place]repair{}, told: map[string][]place{}}
+		repairs: map[place]repair{}, told: map[string][]place{},
+		idleRules: map[int]bool{}, covered: map[[2]int]bool{}}
 	_, err := o.Dialect.Compile(c)
 	for m := range cors.Mistakes(err) {
 		// The second one about a value says nothing that helps to mend it; two

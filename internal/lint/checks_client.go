@@ -15,7 +15,9 @@ import (
 // evaluator, with the requests that such a client sends, so that wildcards,
 // several rules and their order count for what they are.
 //
-// Without a profile they say what can be told from one rule alone. A profile
+// Without a profile they say what can be told from one rule alone, and only where
+// the rule shows what it is for: whoever names profiles is not to be told what
+// other clients would need. A profile
 // says that the bucket serves such a client, and not to which origins, because
 // a rule for everybody's reads may well stand beside one for the uploads of one
 // application. So a profile holds when there is one origin, of any rule, for
@@ -96,15 +98,15 @@ var clients = map[Profile]client{
 	Multipart: {"a multipart upload", fixedWays([]exchange{
 		{method: "PUT", exposes: []string{"ETag"}, exposesCheck: "CORS030",
 			whyExposes: "the request that completes a multipart upload names the ETag of every part, which a script can read only where it is exposed"},
-		{method: "POST",
-			whyMethod: "a multipart upload is created and completed with POST, and SDKs go over to it at some megabytes: small files upload and large ones fail; nothing is wrong if a server of yours does this and the browser only sends the parts"},
+		{method: "POST", optional: true,
+			whyMethod: "a multipart upload is created and completed with POST, and aborted with DELETE; nothing is wrong if a server of yours does this and the browser only sends the parts"},
 		{method: "DELETE", optional: true,
-			whyMethod: "a multipart upload is aborted with DELETE; without it the parts of those that failed stay, and are paid for, until a lifecycle rule removes them"},
+			whyMethod: "a multipart upload is aborted with DELETE; parts of uploads that failed are paid for until a server of yours or a lifecycle rule removes them"},
 	})},
 	SDKBrowser: {"the AWS SDK for JavaScript", sdkWays},
 	RangeReader: {"a reader of ranges", fixedWays([]exchange{
 		{method: "GET", optional: true, exposesCheck: "CORS034", exposes: []string{"Content-Range", "Accept-Ranges", "ETag"},
-			whyExposes: "readers of video, PDF, maps and archives look at these headers to know what they got and whether the file is still the same; without them many load the whole file or give up"},
+			whyExposes: "readers of video, PDF, maps and archives look at these headers to know what they got and whether the file is still the same; without them some load the whole file or give up"},
 		{method: "GET", optional: true, asks: []string{"if-match", "range"},
 			whyAsks: `a browser asks for range unless it is one simple range such as "bytes=0-99", and some do so always; to read the end of a file first, or to make sure that the file is still the same, takes range and if-match`},
 	})},
@@ -235,9 +237,27 @@ func (j *judge) nearest(p Profile) served {
 	if found, known := j.nearby[p]; known {
 		return found
 	}
-	found := j.findNearest(clients[p])
+	found := j.findNearest(j.client(p))
 	j.nearby[p] = found
 	return found
+}
+
+// client is what a profile stands for. An SDK in the browser does all of a
+// multipart upload there; otherwise a server may do all but the parts.
+func (j *judge) client(p Profile) client {
+	c := clients[p]
+	if p != Multipart || !slices.Contains(j.Profiles, SDKBrowser) {
+		return c
+	}
+	way := slices.Clone(c.ways(cors.Rule{})[0])
+	for i := range way {
+		if way[i].method == "POST" {
+			way[i].optional = false
+			way[i].whyMethod = "the SDK creates and completes a multipart upload with POST, and goes over to it at some megabytes: small files upload and large ones fail"
+		}
+	}
+	c.ways = fixedWays(way)
+	return c
 }
 
 func (j *judge) findNearest(c client) served {
@@ -311,7 +331,7 @@ func profileFindings(s *subject, id string, profiles ...Profile) []Finding {
 	}
 	var found []Finding
 	for _, p := range profiles {
-		c := clients[p]
+		c := j.client(p)
 		near := j.nearest(p)
 		if !near.meant && id == "CORS031" {
 			found = append(found, noRuleFor(c))
@@ -431,11 +451,13 @@ func withProfiles(s *subject, report func(Finding), id string, profiles []Profil
 
 // checkAllowedHeaders tells of rules for PUT without any allowed header beside
 // what profiles find. A form that POSTs and a DELETE with a presigned URL need
-// no header, so that rules for those are left alone.
+// no header, so that rules for those are left alone, nor does one of the parts of
+// an upload, which has no type.
 func checkAllowedHeaders(s *subject, report func(Finding)) {
+	files := len(s.Profiles) == 0 || slices.Contains(s.Profiles, PresignedUpload) || slices.Contains(s.Profiles, SDKBrowser)
 	withProfiles(s, report, "CORS028", Profiles(), func(j *judge, rule int, origin string) (Finding, bool) {
 		r := j.rules[rule]
-		if !slices.Contains(r.AllowedMethods, "PUT") || len(r.AllowedHeaders) > 0 || j.allowed(preflight(origin, "PUT", "content-type")) {
+		if !files || !slices.Contains(r.AllowedMethods, "PUT") || len(r.AllowedHeaders) > 0 || j.allowed(preflight(origin, "PUT", "content-type")) {
 			return Finding{}, false
 		}
 		return Finding{Field: cors.FieldAllowedHeaders,
@@ -446,12 +468,12 @@ func checkAllowedHeaders(s *subject, report func(Finding)) {
 	})
 }
 
-// checkSDKHeaders takes a rule that names authorization for one that is meant
-// for an SDK.
+// checkSDKHeaders takes a rule that names authorization beside x-amz-*, or the
+// header in which an SDK names itself, for one that is meant for an SDK.
 func checkSDKHeaders(s *subject, report func(Finding)) {
 	withProfiles(s, report, "CORS029", []Profile{SDKBrowser}, func(j *judge, rule int, origin string) (Finding, bool) {
 		r := j.rules[rule]
-		if !slices.ContainsFunc(r.AllowedHeaders, func(h string) bool { return strings.EqualFold(h, "authorization") }) ||
+		if len(s.Profiles) > 0 || !namesHeader(r.AllowedHeaders, "authorization") || !namesHeader(r.AllowedHeaders, "x-amz-*", "x-amz-user-agent") ||
 			j.allowed(preflight(origin, r.AllowedMethods[0], "amz-sdk-invocation-id", "amz-sdk-request", "authorization")) {
 			return Finding{}, false
 		}
@@ -463,11 +485,18 @@ func checkSDKHeaders(s *subject, report func(Finding)) {
 	})
 }
 
-// checkETag is no more than a hint without the profile, because most scripts
-// that upload a file at once never look at its ETag.
+// namesHeader reports whether one of the names is in a list of headers.
+func namesHeader(headers []string, names ...string) bool {
+	return slices.ContainsFunc(headers, func(h string) bool { return slices.Contains(names, lowerASCII(h)) })
+}
+
+// checkETag is no more than a hint without the profile, about rules that allow
+// what a browser that does a whole multipart upload needs. Scripts that upload a
+// file at once seldom look at its ETag.
 func checkETag(s *subject, report func(Finding)) {
 	withProfiles(s, report, "CORS030", []Profile{Multipart}, func(j *judge, rule int, origin string) (Finding, bool) {
-		if !slices.Contains(j.rules[rule].AllowedMethods, "PUT") {
+		methods := j.rules[rule].AllowedMethods
+		if len(s.Profiles) > 0 || !slices.Contains(methods, "PUT") || !slices.Contains(methods, "POST") {
 			return Finding{}, false
 		}
 		put := cors.Request{Method: "PUT", Origin: origin}
@@ -475,16 +504,22 @@ func checkETag(s *subject, report func(Finding)) {
 			return Finding{}, false
 		}
 		return Finding{Field: cors.FieldExposeHeaders, Severity: Info,
-			Problem: "the rule allows PUT and does not expose ETag",
+			Problem: "the rule allows PUT and POST, and does not expose ETag",
 			Why:     "S3 never exposes it by itself; a script that uploads in parts has to read it, one that uploads a file at once seldom does",
 			Fix:     `add "ETag" to exposeHeaders if the script reads it`,
 		}, true
 	})
 }
 
+// checkHead speaks of clients that look before they load: those that the profiles
+// name and, without any, those of a rule that is about ranges. Most scripts that
+// GET never HEAD.
 func checkHead(s *subject, report func(Finding)) {
+	looks := slices.Contains(s.Profiles, RangeReader) || slices.Contains(s.Profiles, SDKBrowser)
 	withProfiles(s, report, "CORS033", nil, func(j *judge, rule int, origin string) (Finding, bool) {
-		if !slices.Contains(j.rules[rule].AllowedMethods, "GET") || j.allowed(cors.Request{Method: "HEAD", Origin: origin}) {
+		r := j.rules[rule]
+		ranges := len(s.Profiles) == 0 && (namesHeader(r.AllowedHeaders, "range") || namesHeader(r.ExposeHeaders, "content-range", "accept-ranges"))
+		if !looks && !ranges || !slices.Contains(r.AllowedMethods, "GET") || j.allowed(cors.Request{Method: "HEAD", Origin: origin}) {
 			return Finding{}, false
 		}
 		return Finding{Field: cors.FieldAllowedMethods,

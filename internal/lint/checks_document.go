@@ -113,7 +113,9 @@ func mistakeCheck(m *cors.Mistake) string {
 		return idNegative
 	case cors.NotXML:
 		return "CORS047"
-	case cors.WildcardWithoutScheme, cors.NotImplemented:
+	case cors.NotImplemented:
+		return "CORS043"
+	case cors.WildcardWithoutScheme:
 	}
 	return idOther
 }
@@ -140,10 +142,7 @@ func refusals(check string) func(*subject, func(Finding)) {
 
 // refusal is what the server answers to a mistake.
 func (s *subject) refusal(m *cors.Mistake) string {
-	server := "S3"
-	if s.Dialect != cors.AWS {
-		server = s.Dialect.Name()
-	}
+	server := serverName(s.Dialect)
 	answer := m.S3()
 	switch {
 	case answer.Code == "" && s.Dialect == cors.AWS:

@@ -72,6 +72,23 @@ type originRule struct {
 // eachOrigin goes through the origins that S3 accepts and a browser can have,
 // with a finding that says where they are.
 func (s *subject) eachOrigin(do func(originRule, origin, Finding)) {
+	for _, at := range s.allOrigins() {
+		do(*at.rule, at.origin, at.finding)
+	}
+}
+
+// placedOrigin is what eachOrigin knows of an origin.
+type placedOrigin struct {
+	rule    *originRule
+	origin  origin
+	finding Finding
+}
+
+func (s *subject) allOrigins() []placedOrigin {
+	if s.origins != nil {
+		return s.origins
+	}
+	s.origins = []placedOrigin{}
 	for i, rule := range s.Rules {
 		r := originRule{Rule: rule, has: make(map[string]bool, len(rule.AllowedOrigins))}
 		for _, raw := range rule.AllowedOrigins {
@@ -85,10 +102,13 @@ func (s *subject) eachOrigin(do func(originRule, origin, Finding)) {
 		for j, raw := range rule.AllowedOrigins {
 			_, refused := s.refused[place{i, cors.FieldAllowedOrigins, j}]
 			if o := parseOrigin(raw); o.ok && !refused {
-				do(r, o, Finding{Rule: i, Field: cors.FieldAllowedOrigins, Index: j, Value: raw})
+				s.origins = append(s.origins, placedOrigin{
+					rule: &r, origin: o, finding: Finding{Rule: i, Field: cors.FieldAllowedOrigins, Index: j, Value: raw},
+				})
 			}
 		}
 	}
+	return s.origins
 }
 
 func anyOriginWrites(s *subject, report func(Finding)) {
@@ -302,6 +322,11 @@ func wildcardPublicSuffix(s *subject, report func(Finding)) {
 			f.Why = "S3 answers each of them with Access-Control-Allow-Credentials, like a site that is trusted"
 			f.Fix = "list the domains that are meant"
 		default:
+			// Previews have names that nobody can list; what is around the "*" keeps
+			// out whoever does not aim at it.
+			if !r.boundary || r.before != "" && !strings.HasSuffix(r.before, ".") {
+				f.Severity = Info
+			}
 			f.Problem = fmt.Sprintf("%s matches names that other customers can have under %s", quote(o.raw), quote(r.domain))
 			f.Why = "whoever uses the platform can have a name there that matches, and S3 trusts it like yours"
 			f.Fix = "list the names there that are yours"

@@ -62,7 +62,7 @@ func (s *subject) ruleNames(rules []int) string {
 }
 
 func unreachableRules(s *subject, report func(Finding)) {
-	for _, shadow := range cors.Shadows(s.Configuration) {
+	for _, shadow := range s.shadows() {
 		if !shadow.Unreachable {
 			continue
 		}
@@ -83,11 +83,11 @@ func unreachableRules(s *subject, report func(Finding)) {
 			f.Problem = fmt.Sprintf("the rule never answers a request, because %s before it match all that it matches", s.ruleNames(by))
 		}
 		switch {
-		case lost.None():
+		case !lost.Credentials && len(lost.ExposeHeaders) == 0 && (!lost.MaxAge || r.MaxAgeSeconds == nil):
 			f.Severity = Warning
-			f.Why = "S3 uses the first rule that matches; that gives the same answer, so that this one does nothing"
+			f.Why = "S3 uses the first rule that matches; that answers all that this one says, so that this one does nothing"
 			f.Fix = "remove it"
-		case s.canMoveBefore(shadow.Rule, answering):
+		case s.canMoveBefore(shadow.Rule, answering[0]):
 			f.Why = "S3 uses the first rule that matches, so that " + lossText(lost)
 			f.Fix = fmt.Sprintf("move it before %s, or remove it", s.ruleName(answering[0]))
 		default:
@@ -98,13 +98,57 @@ func unreachableRules(s *subject, report func(Finding)) {
 	}
 }
 
-// canMoveBefore reports whether each of the others would still answer something
-// after the rule came before it.
-func (s *subject) canMoveBefore(rule int, others []int) bool {
-	return !slices.ContainsFunc(others, func(i int) bool {
-		two := cors.Configuration{Rules: []cors.Rule{s.Rules[rule], s.Rules[i]}}
-		return slices.ContainsFunc(cors.Shadows(two), func(shadow cors.Shadow) bool { return shadow.Unreachable })
+// canMoveBefore reports whether each of the rules from the one with the index
+// first on, which precede the rule, would still answer something after it.
+func (s *subject) canMoveBefore(rule, first int) bool {
+	for i := first; i < rule; i++ {
+		if !s.unreachable(i) && s.covers(rule, i) {
+			return false
+		}
+	}
+	return true
+}
+
+// canRemove reports whether what the rule answers would be answered by a later
+// one, which covers it, and not by others between the two.
+func (s *subject) canRemove(rule, later int) bool {
+	return s.covers(later, rule) && !slices.ContainsFunc(s.Rules[rule+1:later], func(between cors.Rule) bool {
+		return s.overlap(between, s.Rules[rule])
 	})
+}
+
+// covers reports whether rule a matches all that rule b matches.
+func (s *subject) covers(a, b int) bool {
+	pair := [2]int{a, b}
+	covers, known := s.covered[pair]
+	if !known {
+		ra, rb := s.Rules[a], s.Rules[b]
+		// Shadows alone would do; most pairs differ in what is quick to see.
+		covers = !slices.ContainsFunc(rb.AllowedMethods, func(m string) bool { return !slices.Contains(ra.AllowedMethods, m) }) &&
+			len(rb.AllowedOrigins) > 0 && slices.ContainsFunc(ra.AllowedOrigins, func(o string) bool { return cors.OriginContains(o, rb.AllowedOrigins[0]) }) &&
+			slices.ContainsFunc(cors.Shadows(cors.Configuration{Rules: []cors.Rule{ra, rb}}), func(shadow cors.Shadow) bool { return shadow.Unreachable })
+		s.covered[pair] = covers
+	}
+	return covers
+}
+
+// shadows are those of the configuration.
+func (s *subject) shadows() []cors.Shadow {
+	if s.found == nil {
+		s.found = append([]cors.Shadow{}, cors.Shadows(s.Configuration)...)
+		for _, shadow := range s.found {
+			if shadow.Unreachable {
+				s.idleRules[shadow.Rule] = true
+			}
+		}
+	}
+	return s.found
+}
+
+// unreachable reports whether a rule never answers a request.
+func (s *subject) unreachable(rule int) bool {
+	s.shadows()
+	return s.idleRules[rule]
 }
 
 func bothLosses(a, b cors.Loss) cors.Loss {
@@ -128,7 +172,7 @@ func lossText(l cors.Loss) string {
 		losses = append(losses, `the answer is "*" without Access-Control-Allow-Credentials`)
 	}
 	if l.MaxAge {
-		losses = append(losses, "browsers keep the answer to a preflight for another time")
+		losses = append(losses, "the max age is that of the other rule")
 	}
 	return and(losses)
 }
@@ -149,7 +193,7 @@ func someOf(values []string) string {
 // shadowedRules tells of rules of which requests get a lesser answer from an
 // earlier rule, once for each such rule.
 func shadowedRules(s *subject, report func(Finding)) {
-	for _, shadow := range cors.Shadows(s.Configuration) {
+	for _, shadow := range s.shadows() {
 		if shadow.Unreachable {
 			continue
 		}
@@ -210,9 +254,9 @@ func (s *subject) shadowed(rule, by int, taken []cors.Taken, lost cors.Loss) (Fi
 	var ways []string
 	back := cors.LossOf(s.Rules[by], r)
 	switch {
-	case s.canMoveBefore(rule, []int{by}):
+	case s.canMoveBefore(rule, by):
 		ways = append(ways, "move this rule before "+name)
-	case len(back.ExposeHeaders) == 0 && !back.Credentials:
+	case len(back.ExposeHeaders) == 0 && !back.Credentials && s.canRemove(by, rule):
 		ways = append(ways, fmt.Sprintf("remove %s, since this rule matches all that it matches", name))
 	}
 	if len(lost.ExposeHeaders) > 0 && !lost.Credentials {
@@ -239,7 +283,7 @@ func anyOriginMixed(s *subject, report func(Finding)) {
 		}
 		report(Finding{
 			Rule: i, Field: cors.FieldAllowedOrigins, Index: star, Value: "*",
-			Problem: fmt.Sprintf(`"*" stands for every origin, so that %s beside it changes nothing`, someOf(others)),
+			Problem: fmt.Sprintf(`"*" stands for every origin, also for %s beside it`, someOf(others)),
 			Why: `the whole rule is then answered with "*" and without Access-Control-Allow-Credentials by most servers, ` +
 				"and with the name of the origin by some",
 			Fix: `remove "*" if the others are meant, or the others if everybody is; if both are, write "*" in a rule of its own after this one`,
@@ -264,14 +308,14 @@ func (s *subject) redundant(at place, list []string, report func(Finding)) {
 		key = func(v string) string { return listKey(at.field, v) }
 	}
 	first := make(map[string]int, len(list))
+	broken := make([]bool, len(list))
 	compare := !s.large && s.includes(at.field, list)
 	var wildcards []int
 	for j, v := range list {
 		// Values to be mended, or refused, come first: what they will be is not known.
 		at.index = j
-		_, broken := s.repairs[at]
-		_, refused := s.refused[at]
-		if broken || refused {
+		_, broken[j] = s.repairs[at]
+		if _, refused := s.refused[at]; broken[j] || refused {
 			continue
 		}
 		if _, found := first[key(v)]; !found {
@@ -282,8 +326,7 @@ func (s *subject) redundant(at place, list []string, report func(Finding)) {
 		}
 	}
 	for j, v := range list {
-		at.index = j
-		if _, broken := s.repairs[at]; broken {
+		if broken[j] {
 			continue
 		}
 		k, sound := first[key(v)]
@@ -347,10 +390,6 @@ func mergeableRules(s *subject, report func(Finding)) {
 	if s.large {
 		return
 	}
-	unreachable := map[int]bool{}
-	for _, shadow := range cors.Shadows(s.Configuration) {
-		unreachable[shadow.Rule] = shadow.Unreachable
-	}
 	// What a merged rule would keep of each rule, by the field that grows.
 	keys := map[cors.Field][]string{}
 	told := map[int]bool{}
@@ -361,7 +400,7 @@ func mergeableRules(s *subject, report func(Finding)) {
 		seen := map[string]bool{}
 		keys[field] = make([]string, len(s.Rules))
 		for j, r := range s.Rules {
-			if unreachable[j] || len(r.AllowedOrigins) == 0 || len(r.AllowedMethods) == 0 {
+			if s.unreachable(j) || len(r.AllowedOrigins) == 0 || len(r.AllowedMethods) == 0 {
 				continue
 			}
 			key := keyWithout(r, field)

@@ -60,6 +60,17 @@ func TestRulesInEachOthersWay(t *testing.T) {
 		{"the general before the special, and lost headers", []cors.Rule{
 			named(ruleFor("*", "GET HEAD", "*"), "all"), exposing(ruleFor(a, "GET", "x"), "ETag"),
 		}, []string{`CORS016 error rules[1]: move it before rule "all", or remove it`}},
+		{"an unreachable rule that says nothing of a max age", []cors.Rule{
+			aged(ruleFor(a, "GET PUT", "*"), 3000), ruleFor(a, "GET PUT", ""),
+		}, []string{"CORS016 warning rules[1]: remove it"}},
+		{"an unreachable rule that says another max age", []cors.Rule{
+			aged(ruleFor(a, "GET PUT", "*"), 3000), aged(ruleFor(a, "GET PUT", ""), 60),
+		}, []string{"CORS016 error rules[1]: move it before rules[0], or remove it"}},
+		{"a rule that could go, but for one between", []cors.Rule{
+			ruleFor(a, "PUT", "x"), exposing(ruleFor("https://*.example.com", "PUT", ""), "y"), exposing(ruleFor(a, "PUT", "x y"), "ETag y"),
+		}, []string{
+			"CORS017 warning rules[2].allowedOrigins[0]: add ETag and y to exposeHeaders of rules[0]",
+		}},
 		{"an unreachable rule that would make the other one unreachable", []cors.Rule{
 			ruleFor(a, "GET", ""), exposing(ruleFor(a, "GET", ""), "ETag"),
 		}, []string{"CORS016 error rules[1]: write into rules[0] what is meant, and remove this one"}},

@@ -73,8 +73,8 @@ func (j *judge) splitOrigins() []Finding {
 			}
 			tried[origin] = true
 			first := byOrigin.Decide(cors.Request{Method: "GET", Origin: origin}).Rule
-			for _, method := range allMethods {
-				for _, header := range headers {
+			for _, header := range headers { // what needs no header says more
+				for _, method := range allMethods {
 					request := cors.Request{Method: method, Origin: origin}
 					if header != "" || method == "PUT" || method == "DELETE" {
 						request = preflight(origin, method, header)
@@ -120,16 +120,8 @@ func (j *judge) splitOrigin(first, answers int, origin, method, header string) F
 	f.Problem = fmt.Sprintf("%s goes by the first rule that has the origin, so that this one is never asked for %s: %s from there is refused",
 		serverName(j.Dialect), shown(origin), what)
 	f.Why = fmt.Sprintf("%s has that origin too and does not allow it; S3 goes on to the next rule and %s does not", j.ruleName(first), serverName(j.Dialect))
-	f.Fix = fmt.Sprintf("let %s allow all that %s is to do, or merge the two", j.ruleName(first), shown(origin))
+	f.Fix = fmt.Sprintf("add to %s what %s needs of this rule, such as %s", j.ruleName(first), shown(origin), what)
 	return f
-}
-
-// ruleName is how to speak of a rule.
-func (j *judge) ruleName(i int) string {
-	if id := j.rules[i].ID; id != "" {
-		return "rule " + quote(id)
-	}
-	return cors.Path(i, "", -1)
 }
 
 // serverName is what people call the server of a dialect.

@@ -50,7 +50,7 @@ var valueChecks = []Check{
 		run:     maxAgeCapped,
 	},
 	{
-		ID: "CORS036", Name: "max-age-short", Severity: Warning,
+		ID: "CORS036", Name: "max-age-short", Severity: Info,
 		Summary: "next to no max age for methods that browsers always ask about first",
 		run:     maxAgeShort,
 	},
@@ -92,6 +92,9 @@ func (s *subject) reportRepairs(check, why string, report func(Finding)) {
 func schemeMissing(s *subject, report func(Finding)) {
 	s.reportRepairs(idScheme, "browsers send the scheme too, so that this never matches", func(f Finding) {
 		if f.Severity == Warning {
+			if r := reachOf(parseOrigin(f.Value)); r.kind != ownDomain {
+				return // there is a worse finding
+			}
 			f.Why = "what is served without encryption can be altered on its way, and is then trusted like the rest"
 		}
 		report(f)
@@ -140,14 +143,19 @@ func maxAgeCapped(s *subject, report func(Finding)) {
 	})
 }
 
+// maxAgeShort is silent where there is nothing but presigned uploads: browsers
+// keep the answer by URL, and no presigned URL comes twice.
 func maxAgeShort(s *subject, report func(Finding)) {
+	if slices.Equal(s.Profiles, []Profile{PresignedUpload}) {
+		return
+	}
 	for i, r := range s.Rules {
-		if !slices.Contains(r.AllowedMethods, "PUT") && !slices.Contains(r.AllowedMethods, "DELETE") {
+		if !slices.Contains(r.AllowedMethods, "PUT") && !slices.Contains(r.AllowedMethods, "DELETE") || s.unreachable(i) {
 			continue
 		}
 		f := Finding{
 			Rule: i, Field: cors.FieldMaxAgeSeconds, Index: -1,
-			Why: "every PUT and DELETE has a preflight, which costs a round trip and is billed",
+			Why: "every PUT and DELETE has a preflight, which costs a round trip and is billed; answers are kept by URL, so that presigned URLs gain nothing",
 			Fix: fmt.Sprintf("write maxAgeSeconds: %d or more", maxAgeSafari),
 		}
 		switch {
@@ -186,7 +194,9 @@ var (
 		"host", "keep-alive", "origin", "referer", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "via")
 	corsResponseHeaders = headerSet("access-control-allow-credentials", "access-control-allow-headers",
 		"access-control-allow-methods", "access-control-allow-origin", "access-control-expose-headers", "access-control-max-age")
-	safelistedRequestHeaders   = headerSet("accept", "accept-language", "content-language")
+	safelistedRequestHeaders = headerSet("accept", "accept-language", "content-language")
+	// Those that are taken for headers of S3's answers, and are none of them.
+	requestHeaders             = headerSet("accept", "authorization", "content-md5", "host", "origin", "range", "referer", "user-agent")
 	forbiddenResponseHeaders   = headerSet("set-cookie", "set-cookie2")
 	safelistedResponseHeaders  = headerSet("cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma")
 	forbiddenRequestHeaderGlob = []string{"proxy-", "sec-", "access-control-"}
@@ -200,52 +210,98 @@ func headerSet(names ...string) map[string]bool {
 	return set
 }
 
+// idleHeaders is why some headers do nothing in a list.
+type idleHeaders struct{ one, several, why string }
+
+var (
+	onlyInResponses = idleHeaders{"is a header of responses", "are headers of responses", "browsers never ask to send such a header: S3 adds it itself"}
+	onlyInRequests  = idleHeaders{"is a header of requests", "are headers of requests", "S3 answers with no such header, so that there is nothing to read"}
+	setByBrowsers   = idleHeaders{"is a header that no script can set", "are headers that no script can set",
+		"browsers send such a header on their own and never ask for it"}
+	needsNoPermission = idleHeaders{"is a header that needs no permission", "are headers that need no permission",
+		"browsers ask for such a header only if its value is unusual or longer than 128 bytes"}
+	forBrowsersAlone = idleHeaders{"is for the browser and not for scripts", "are for the browser and not for scripts",
+		"S3 sends such a header when the rule matches, and it works without being exposed"}
+	hiddenFromScripts = idleHeaders{"is a header that no script can read", "are headers that no script can read",
+		"browsers hide such a header from scripts whatever the response says"}
+	alwaysReadable = idleHeaders{"is a header that every script can read", "are headers that every script can read",
+		"browsers show such a header without being told"}
+	takenLiterally = idleHeaders{"is the name of no header", "are the names of no headers",
+		`browsers know "*" only by itself here, and take it for a letter elsewhere`}
+)
+
+// headersWithoutEffect tells once of all headers of a list that do nothing for
+// the same reason.
 func headersWithoutEffect(s *subject, report func(Finding)) {
 	for i, r := range s.Rules {
-		tell := func(field cors.Field, index int, value, problem, why string) {
-			if problem == "" {
-				return
-			}
-			report(Finding{
-				Rule: i, Field: field, Index: index, Value: value,
-				Problem: quote(value) + " " + problem, Why: why, Fix: "remove it",
-			})
-		}
-		for j, h := range r.AllowedHeaders {
-			problem, why := allowedInVain(lowerASCII(h))
-			tell(cors.FieldAllowedHeaders, j, h, problem, why)
-		}
-		for j, h := range r.ExposeHeaders {
-			problem, why := exposedInVain(lowerASCII(h))
-			tell(cors.FieldExposeHeaders, j, h, problem, why)
-		}
+		s.idle(i, cors.FieldAllowedHeaders, r.AllowedHeaders, allowedInVain, report)
+		s.idle(i, cors.FieldExposeHeaders, r.ExposeHeaders, exposedInVain, report)
 	}
 }
 
-// allowedInVain says why it makes no difference to allow a request header; it is
-// empty if it does make one.
-func allowedInVain(h string) (problem, why string) {
+func (s *subject) idle(rule int, field cors.Field, list []string, inVain func(string) *idleHeaders, report func(Finding)) {
+	var reasons []*idleHeaders
+	indexes := map[*idleHeaders][]int{}
+	for j, h := range list {
+		reason := inVain(lowerASCII(h))
+		if _, refused := s.refused[place{rule, field, j}]; reason == nil || refused {
+			continue
+		}
+		if indexes[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		indexes[reason] = append(indexes[reason], j)
+	}
+	for _, reason := range reasons {
+		var quoted []string
+		for _, j := range indexes[reason] {
+			if q := quote(list[j]); !slices.Contains(quoted, q) && len(quoted) <= maxFindings {
+				quoted = append(quoted, q)
+			}
+		}
+		first := indexes[reason][0]
+		f := Finding{
+			Rule: rule, Field: field, Index: first, Value: list[first],
+			Problem: quoted[0] + " " + reason.one, Why: reason.why, Fix: "remove it",
+		}
+		if len(quoted) > 1 {
+			f.Problem = someOf(quoted) + " " + reason.several
+			f.Fix = "remove them"
+		}
+		report(f)
+	}
+}
+
+// allowedInVain is why it makes no difference to allow a request header; nil if
+// it does make one.
+func allowedInVain(h string) *idleHeaders {
 	before, _, wild := strings.Cut(h, "*")
 	switch {
 	case corsResponseHeaders[h]:
-		return "is a header of responses", "no browser asks to send it: S3 adds it itself"
+		return &onlyInResponses
 	case forbiddenRequestHeaders[h], slices.ContainsFunc(forbiddenRequestHeaderGlob, func(prefix string) bool {
 		return strings.HasPrefix(h, prefix) && (!wild || strings.HasPrefix(before, prefix))
 	}):
-		return "is a header that no script can set", "browsers send it on their own and never ask for it"
+		return &setByBrowsers
 	case safelistedRequestHeaders[h]:
-		return "is a header that needs no permission", "browsers ask for it only if its value is unusual or longer than 128 bytes"
+		return &needsNoPermission
 	}
-	return "", ""
+	return nil
 }
 
 // exposedInVain is allowedInVain for a header to expose.
-func exposedInVain(h string) (problem, why string) {
+func exposedInVain(h string) *idleHeaders {
 	switch {
 	case forbiddenResponseHeaders[h]:
-		return "is a header that no script can read", "browsers hide it from scripts whatever the response says"
+		return &hiddenFromScripts
 	case safelistedResponseHeaders[h]:
-		return "is a header that every script can read", "browsers show it without being told"
+		return &alwaysReadable
+	case corsResponseHeaders[h]:
+		return &forBrowsersAlone
+	case requestHeaders[h]:
+		return &onlyInRequests
+	case h != "*" && strings.Contains(h, "*"):
+		return &takenLiterally
 	}
-	return "", ""
+	return nil
 }

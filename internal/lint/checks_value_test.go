@@ -169,10 +169,10 @@ func TestHeadersThatNeverMatch(t *testing.T) {
 		{"content type", "CORS009", "CORS009"},
 		{" content type ", "CORS009", "CORS009"},
 		{"x\u00e4", "CORS009", "CORS009"},
-		{"Origin", "CORS039 info", ""},
+		{"Origin", "CORS039 info", "CORS039 info"},
 		{"sec-ch-*", "CORS039 info", "CORS007"},
-		{"Access-Control-Allow-Origin", "CORS039 info", ""},
-		{"accept", "CORS039 info", ""},
+		{"Access-Control-Allow-Origin", "CORS039 info", "CORS039 info"},
+		{"accept", "CORS039 info", "CORS039 info"},
 		{"Content-Type", "", "CORS039 info"},
 		{"set-cookie", "CORS039 info", "CORS039 info"},
 	} {
@@ -181,6 +181,84 @@ func TestHeadersThatNeverMatch(t *testing.T) {
 		}
 		if got := summary(about(of(func(r *cors.Rule) { r.ExposeHeaders = []string{test.header} }), lint.Options{})); got != test.exposed {
 			t.Errorf("exposing %q: got %q, want %q", test.header, got, test.exposed)
+		}
+	}
+}
+
+func TestHeadersThatDoNothingForOneReasonAreToldAtOnce(t *testing.T) {
+	const uploadsOfRails = "Origin Content-Type Content-MD5 Content-Disposition"
+	for _, test := range []struct {
+		allowed, exposed string
+		dialect          *cors.Dialect
+		want             []string
+	}{
+		{"content-type", "ETag Content-Disposition x-amz-meta-name", nil, nil},
+		{"*", "ETag Content-Length Content-Type", nil, []string{
+			`exposeHeaders[1]: "Content-Length" and "Content-Type" are headers that every script can read; remove them`}},
+		{"Range Origin Accept", "Content-Range", nil, []string{
+			`allowedHeaders[1]: "Origin" is a header that no script can set; remove it`,
+			`allowedHeaders[2]: "Accept" is a header that needs no permission; remove it`}},
+		{"*", uploadsOfRails, nil, []string{
+			`exposeHeaders[0]: "Origin" and "Content-MD5" are headers of requests; remove them`,
+			`exposeHeaders[1]: "Content-Type" is a header that every script can read; remove it`}},
+		{"Authorization", "Access-Control-Allow-Origin", nil, []string{
+			`exposeHeaders[0]: "Access-Control-Allow-Origin" is for the browser and not for scripts; remove it`}},
+		{"*", "ETag x-amz-meta-*", cors.CephRGW, []string{
+			`exposeHeaders[1]: "x-amz-meta-*" is the name of no header; remove it`}},
+		{"*", "*", cors.CephRGW, nil},
+		{"*", "x-amz-meta-*", nil, nil}, // refused, which another check tells
+	} {
+		c := of(func(r *cors.Rule) {
+			r.AllowedHeaders, r.ExposeHeaders = strings.Fields(test.allowed), strings.Fields(test.exposed)
+		})
+		var got []string
+		for _, f := range lint.Run(c, lint.Options{Dialect: test.dialect}) {
+			if f.ID == "CORS039" {
+				got = append(got, strings.TrimPrefix(f.String(), "rules[0]."))
+			}
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s | %s:\ngot  %q\nwant %q", test.allowed, test.exposed, got, test.want)
+		}
+	}
+}
+
+func TestThereIsNothingToGainByAMaxAge(t *testing.T) {
+	put := of(func(r *cors.Rule) { r.AllowedMethods = []string{"PUT"} })
+	shadowed := cors.Configuration{Rules: slices.Repeat(of(func(r *cors.Rule) {
+		r.AllowedMethods = []string{"PUT"}
+	}).Rules, 2)}
+	shadowed.Rules[0].MaxAgeSeconds = new(int32(600))
+	for name, test := range map[string]struct {
+		c        cors.Configuration
+		profiles []lint.Profile
+		want     bool
+	}{
+		"uploads":                   {put, nil, true},
+		"presigned uploads":         {put, []lint.Profile{lint.PresignedUpload}, false},
+		"also by the SDK":           {put, []lint.Profile{lint.PresignedUpload, lint.SDKBrowser}, true},
+		"a rule that never answers": {shadowed, nil, false},
+	} {
+		found := lint.Run(test.c, lint.Options{Profiles: test.profiles})
+		if got := slices.Contains(ids(found), "CORS036"); got != test.want {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+}
+
+func TestAStarForTheSchemeIsNotToldBesideSomethingWorse(t *testing.T) {
+	for origin, want := range map[string]string{
+		"*.example.com":    "CORS012 CORS024 ",
+		"*.amazonaws.com":  "CORS023 ",
+		"*example.com":     "CORS022 ",
+		"*.app.vercel.app": "CORS012 ",
+	} {
+		got := ""
+		for _, f := range lint.Run(of(func(r *cors.Rule) { r.AllowedOrigins = []string{origin} }), lint.Options{}) {
+			got += f.ID + " "
+		}
+		if strings.Replace(got, "CORS024 ", "", 1) != strings.Replace(want, "CORS024 ", "", 1) {
+			t.Errorf("%s: %s", origin, got)
 		}
 	}
 }

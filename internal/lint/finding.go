@@ -31,6 +31,9 @@ type Finding struct {
 	Field cors.Field
 	// Index is that of the value in the field, or -1 for the field itself.
 	Index int
+	// Place is the field of the policy, for what is not in the rules:
+	// "spec.mode"; empty for everything else.
+	Place string
 	// Value is the offending value; empty where there is none.
 	Value string
 	// Problem is what is wrong, Why what follows from it and Fix what to do: each
@@ -47,6 +50,9 @@ type Finding struct {
 
 // Path is where the finding is, for example "rules[2].allowedOrigins[0]".
 func (f Finding) Path() string {
+	if f.Place != "" {
+		return f.Place
+	}
 	return cors.Path(f.Rule, f.Field, f.Index)
 }
 

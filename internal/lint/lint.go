@@ -25,6 +25,9 @@ type Options struct {
 	// Buckets are the names of the buckets that the rules are for, as far as
 	// they are known.
 	Buckets []string
+	// Manifest are the problems of the policy that the rules are in, other than
+	// what is wrong with the rules themselves.
+	Manifest []ManifestProblem
 	// Disabled are the checks to leave out, as ByID finds them. Others than
 	// those of the catalogue have no effect.
 	Disabled []string
@@ -128,7 +131,11 @@ func (l *limiter) rest(s *subject) []Finding {
 	}
 	for rule, n := range l.byRule {
 		if n > maxFindings {
-			add(rule, n-maxFindings, "this rule")
+			where := "this rule"
+			if rule < 0 {
+				where = "this configuration"
+			}
+			add(rule, n-maxFindings, where)
 		}
 	}
 	if l.others > 0 {

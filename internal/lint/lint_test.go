@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
 	"github.com/bucketcors/bucketcors/internal/lint"
@@ -118,8 +117,8 @@ func TestFindingsComeInTheOrderOfTheRules(t *testing.T) {
 	}
 }
 
-func TestNobodyReadsTheSameAHundredThousandTimes(t *testing.T) {
-	origins := make([]string, 100_000)
+func TestNobodyReadsTheSameTenThousandTimes(t *testing.T) {
+	origins := make([]string, 10_000)
 	for i := range origins {
 		origins[i] = fmt.Sprintf("https://a%d.example/", i)
 	}
@@ -130,7 +129,7 @@ func TestNobodyReadsTheSameAHundredThousandTimes(t *testing.T) {
 		t.Fatalf("%d findings", len(found))
 	}
 	last := found[20]
-	if last.Path() != "rules[0]" || last.Problem != "99980 more of the same in this rule" {
+	if last.Path() != "rules[0]" || last.Problem != "9980 more of the same in this rule" {
 		t.Errorf("the last one is %v", last)
 	}
 	fixes := lint.Fixes(c, lint.Options{})
@@ -139,36 +138,52 @@ func TestNobodyReadsTheSameAHundredThousandTimes(t *testing.T) {
 	}
 }
 
-func TestHostileConfigurationsTakeLittleTime(t *testing.T) {
-	const n = 20_000 // where what grows with the square takes long enough to see
-	long := strings.Repeat("x", 1<<18)
-	for name, c := range map[string]cors.Configuration{
+// hostile are configurations that S3 would not store, of n values.
+func hostile(n int) map[string]cors.Configuration {
+	long := strings.Repeat("x", 8*n)
+	return map[string]cors.Configuration{
 		"rules without anything": {Rules: make([]cors.Rule, n)},
 		"rules with the same": {Rules: slices.Repeat([]cors.Rule{{
 			ID: "a", AllowedOrigins: []string{"https://*.a.example"}, AllowedMethods: []string{"PUT"}, AllowedHeaders: []string{"*"},
 		}}, n)},
 		"an origin often": of(func(r *cors.Rule) { r.AllowedOrigins = slices.Repeat([]string{"https://*.a.example"}, n) }),
-		"methods":         of(func(r *cors.Rule) { r.AllowedMethods = slices.Repeat([]string{"put"}, n) }),
+		"origins": of(func(r *cors.Rule) {
+			for i := range n {
+				r.AllowedOrigins = append(r.AllowedOrigins, fmt.Sprintf("https://a%d.example", i))
+			}
+		}),
+		"methods": of(func(r *cors.Rule) { r.AllowedMethods = slices.Repeat([]string{"put"}, n) }),
 		"headers": of(func(r *cors.Rule) {
 			r.AllowedHeaders = slices.Repeat([]string{"X-*", "b c"}, n)
 			r.ExposeHeaders = slices.Repeat([]string{"X-*", "b c"}, n)
 		}),
+		"headers in vain": of(func(r *cors.Rule) {
+			r.AllowedHeaders = slices.Repeat([]string{"Origin"}, n)
+			r.ExposeHeaders = slices.Repeat([]string{"Content-Type"}, n)
+		}),
 		"two wildcards": of(func(r *cors.Rule) { r.AllowedOrigins = slices.Repeat([]string{"https://*.*"}, n) }),
 		"empty values":  of(func(r *cors.Rule) { r.AllowedOrigins = make([]string, n); r.AllowedHeaders = make([]string, n) }),
 		"long values": of(func(r *cors.Rule) {
-			r.AllowedOrigins = []string{long, "https://" + long, "https://ä" + long, strings.Repeat("ä.", 1<<17), strings.Repeat(",", 1<<18), strings.Repeat("https://", 1<<15)}
+			r.AllowedOrigins = []string{
+				long, "https://" + long, "https://ä" + long, strings.Repeat("ä.", 4*n), strings.Repeat(",", 8*n), strings.Repeat("https://", n),
+			}
 			r.AllowedMethods, r.AllowedHeaders, r.ExposeHeaders, r.ID = r.AllowedOrigins, r.AllowedOrigins, r.AllowedOrigins, long
 		}),
-	} {
+	}
+}
+
+func everything(d *cors.Dialect) lint.Options {
+	return lint.Options{Dialect: d, Profiles: lint.Profiles(), Production: true, Buckets: []string{"b"}}
+}
+
+func TestHostileConfigurationsHaveFewAndShortFindings(t *testing.T) {
+	for name, c := range hostile(1000) {
 		t.Run(name, func(t *testing.T) {
 			for _, d := range []*cors.Dialect{cors.AWS, cors.CephRGW, cors.Garage} {
-				start := time.Now()
-				found := lint.Run(c, lint.Options{Dialect: d, Profiles: lint.Profiles(), Production: true, Buckets: []string{"b"}})
-				if took := time.Since(start); took > 20*time.Second {
-					t.Errorf("%s: it took %v", d.Name(), took)
-				}
-				if len(found) == 0 {
-					t.Errorf("%s: no findings", d.Name())
+				found := lint.Run(c, everything(d))
+				// For each check, 21 about each of 101 rules at most, and one more.
+				if most := len(lint.Catalogue()) * (21*min(len(c.Rules), 101) + 1); d == cors.AWS && len(found) == 0 || len(found) > most {
+					t.Errorf("%s: %d findings", d.Name(), len(found))
 				}
 				for _, f := range found {
 					if text := f.Problem + f.Why + f.Fix; len(text) > 4096 {
@@ -246,7 +261,7 @@ func someOptions(random *rand.Rand) lint.Options {
 }
 
 // rounds is how many random configurations a test tries.
-const rounds = 2000
+const rounds = 1000
 
 func TestFixingEndsAndLeavesNothingMechanical(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 1))
@@ -318,7 +333,7 @@ func TestWhatTheServerRefusesIsFoundOnceAndNothingElseIsRefused(t *testing.T) {
 		}
 		refusals := map[string]int{}
 		for _, f := range lint.Run(c, o) {
-			if f.ID <= "CORS009" || slices.Contains([]string{"CORS015", "CORS037", "CORS047", "CORS049"}, f.ID) {
+			if f.ID <= "CORS009" || slices.Contains([]string{"CORS015", "CORS037", "CORS043", "CORS047", "CORS049"}, f.ID) {
 				refusals[f.Path()]++
 			}
 		}
@@ -364,9 +379,10 @@ func TestApplyLeavesTheOriginalAlone(t *testing.T) {
 	}
 }
 
+// BenchmarkLint has as many rules as S3 takes, with 1,000 origins.
 func BenchmarkLint(b *testing.B) {
 	var c cors.Configuration
-	for i := range 100 {
+	for i := range cors.MaxRules {
 		r := cors.Rule{
 			ID: fmt.Sprintf("rule-%d", i), AllowedMethods: []string{"GET", "HEAD", "PUT"},
 			AllowedHeaders: []string{"content-type", "x-amz-*"}, ExposeHeaders: []string{"ETag"}, MaxAgeSeconds: new(int32(600)),
@@ -380,8 +396,48 @@ func BenchmarkLint(b *testing.B) {
 		}
 		c.Rules = append(c.Rules, r)
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		lint.Run(c, lint.Options{Profiles: lint.Profiles(), Production: true})
+	for _, d := range []*cors.Dialect{cors.AWS, cors.CephRGW} {
+		b.Run(d.Name(), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				lint.Run(c, everything(d))
+			}
+		})
 	}
+}
+
+// BenchmarkHostile has what costs most: what S3 would just store, with rules
+// that all stand in each other's way, and several megabytes that it would not.
+func BenchmarkHostile(b *testing.B) {
+	all := hostile(100_000)
+	all["largest"] = largest(false)
+	all["largest, each rule in the way of the next"] = largest(true)
+	for name, c := range all {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				lint.Run(c, everything(cors.CephRGW))
+			}
+		})
+	}
+}
+
+// largest is about as large as S3 stores. Of rules in the way of the next, none
+// is unreachable, since each allows another header, and each loses something to
+// all before it.
+func largest(inTheWay bool) cors.Configuration {
+	var c cors.Configuration
+	for i := range cors.MaxRules {
+		r := cors.Rule{
+			AllowedMethods: []string{"GET", "PUT"}, AllowedHeaders: []string{fmt.Sprintf("x-%d", i)},
+			ExposeHeaders: []string{fmt.Sprintf("y-%d", i)}, MaxAgeSeconds: new(int32(i)),
+		}
+		for j := range 10 {
+			r.AllowedOrigins = append(r.AllowedOrigins, fmt.Sprintf("https://a%d*", j))
+			if !inTheWay {
+				r.AllowedOrigins[j] = fmt.Sprintf("https://a%d*b%d", j, i)
+			}
+		}
+		c.Rules = append(c.Rules, r)
+	}
+	return c
 }

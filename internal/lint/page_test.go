@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
+	"github.com/bucketcors/bucketcors/internal/document"
 	"github.com/bucketcors/bucketcors/internal/lint"
 )
 
@@ -38,7 +39,7 @@ var (
 	sectionHead  = regexp.MustCompile(`^## (CORS\d{3})\n\n\*(Error|Warning|Info)\* · ([a-z-]+)\n\n`)
 	// sectionPart is a line of options, or an example: what is said of how often a
 	// short one is to be repeated stands for one that is too long for a page.
-	sectionPart = regexp.MustCompile("(?m)^(?:Options: (.+)|(Bad|Good)(?:, with (\\d+) such (rules|origins))?:\n\n```json\n((?s:.*?)\n)```)$")
+	sectionPart = regexp.MustCompile("(?m)^(?:Options: (.+)|(Bad|Good)(?:, with (\\d+) such (rules|origins))?:\n\n```(?:json|yaml)\n((?s:.*?)\n)```)$")
 	tableRow    = regexp.MustCompile(`(?m)^\| \[(CORS\d{3})\]\(#(cors\d{3})\) \| ([a-z-]+) \| (\w+) \| (yes|no) \|\n`)
 )
 
@@ -65,10 +66,15 @@ func sections(t *testing.T, text string) []section {
 				options = parseOptions(t, s.id, part[1])
 				continue
 			}
-			c, err := cors.ParseJSON([]byte(part[5]))
+			file, err := document.Read("", []byte(part[5]))
 			if err != nil {
-				t.Errorf("%s: the example is not what the console shows: %v", s.id, err)
+				t.Errorf("%s: the example is neither what the console shows nor a policy: %v", s.id, err)
 				continue
+			}
+			c := file.Documents[0].Configuration
+			options.Manifest = nil
+			for _, p := range file.Problems()[file.Documents[0]] {
+				options.Manifest = append(options.Manifest, lint.ManifestProblem{Path: p.Path, Value: p.Value, Problem: p.Text, Fix: p.Fix})
 			}
 			if part[3] != "" {
 				c = repeat(t, c, part[3], part[4])
