@@ -10,16 +10,14 @@ import (
 	"text/tabwriter"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
-	"github.com/bucketcors/bucketcors/internal/document"
 )
 
 // answer is an explanation as evaluate tells it to people.
 type answer struct {
-	style    style
-	server   string
-	file     *document.File
-	document *document.Document
-	request  cors.Request
+	style   style
+	server  string
+	bucket  askedBucket
+	request asked
 	cors.Explanation
 }
 
@@ -29,7 +27,7 @@ func (a *answer) write(w io.Writer) {
 		verdict = a.style.good
 	}
 	fmt.Fprintln(w, verdict(verdictOf(a.Explanation)))
-	if a.Status == 0 && !a.Allowed {
+	if a.Status == 0 && !a.Allowed && a.Reason != cors.OriginMissing {
 		fmt.Fprintln(w, a.server+" carries the request out all the same; the browser keeps the answer from the script.")
 	}
 	a.writeRequest(w)
@@ -47,7 +45,11 @@ func verdictOf(e cors.Explanation) string {
 	case e.Allowed && e.Rule >= 0:
 		return "allowed by " + ruleName(e.Rule, e.RuleID)
 	case e.Allowed:
-		return "allowed"
+		return "allowed without a rule: " + reasonOf(e)
+	case e.Reason == cors.AnswerUnusable:
+		return "refused by the browser: " + ruleName(e.Rule, e.RuleID) + " matches, but " + reasonOf(e)
+	case e.Reason == cors.OriginMissing && e.Status != 0 && e.Code == "":
+		return fmt.Sprintf("not allowed: %s; the answer is %d", reasonOf(e), e.Status)
 	case e.Status == 0:
 		return "not allowed: " + reasonOf(e)
 	case e.Code == "":
@@ -61,7 +63,7 @@ func verdictOf(e cors.Explanation) string {
 func reasonOf(e cors.Explanation) string {
 	switch e.Reason {
 	case cors.OriginMissing:
-		return "without an Origin it is no CORS request"
+		return "no CORS request, because it has no Origin"
 	case cors.NotConfigured:
 		return "the bucket has no CORS configuration"
 	case cors.BucketMissing:
@@ -72,10 +74,23 @@ func reasonOf(e cors.Explanation) string {
 		return "it asks for a header whose name is none"
 	case cors.NoRuleMatches:
 		return "no rule matches"
+	case cors.AnswerUnusable:
+		return "no browser takes what the server makes of it"
 	case cors.Matched:
 		// It is allowed.
 	}
 	return string(e.Reason)
+}
+
+// adviceAfter is the advice without what the verdict has said.
+func adviceAfter(e cors.Explanation) string {
+	if e.Status != 0 && e.Code != "" {
+		return e.Advice
+	}
+	if e.Reason == cors.OriginMissing {
+		return "browsers send an Origin when a script reads from another origin"
+	}
+	return strings.TrimPrefix(e.Advice, reasonOf(e)+"; ")
 }
 
 // ruleName names a rule by its ID, where it has one, and its place.
@@ -91,7 +106,11 @@ func (a *answer) writeRequest(w io.Writer) {
 	if a.request.Resource == cors.Bucket {
 		what = " to the bucket"
 	}
-	fmt.Fprintf(w, "\n%s\n  %s%s\n", a.style.head("The browser sends"), a.request.Method, what)
+	head := "The browser sends"
+	if a.request.unsent {
+		head = "The request"
+	}
+	fmt.Fprintf(w, "\n%s\n  %s%s\n", a.style.head(head), a.request.Method, what)
 	for _, h := range []cors.Header{
 		{Name: "Origin", Value: a.request.Origin},
 		{Name: "Access-Control-Request-Method", Value: a.request.RequestMethod},
@@ -114,6 +133,9 @@ func (a *answer) writeResponse(w io.Writer) {
 		fmt.Fprintf(w, "\n%s\n  %d %s\n", a.style.head(a.server+" answers"), a.Status, http.StatusText(a.Status))
 	}
 	for _, h := range headers {
+		if h.Value == "" {
+			h.Value = "(empty)" // as some servers send it
+		}
 		fmt.Fprintf(w, "  %s: %s\n", h.Name, h.Value)
 	}
 	for _, element := range []cors.Header{
@@ -151,7 +173,7 @@ func (a *answer) writeTrace(w io.Writer) {
 		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", name, yes(t.Origin), yes(t.Method), headersOf(t.Headers))
 	}
 	table.Flush()
-	if left := len(a.document.Configuration.Rules) - len(a.Trace); left > 0 {
+	if left := len(a.bucket.document.Configuration.Rules) - len(a.Trace); left > 0 {
 		fmt.Fprintf(w, "  %s after it: not looked at\n", count(left, "rule"))
 	}
 }
@@ -192,32 +214,40 @@ func headersOf(trace []cors.HeaderTrace) string {
 // writeNearest says what to change, and where.
 func (a *answer) writeNearest(w io.Writer) {
 	if a.Nearest == nil {
-		if a.Advice != "" {
-			fmt.Fprintf(w, "\n%s\n", printable(sentence(a.Advice)))
+		if advice := adviceAfter(a.Explanation); advice != "" && !a.Allowed {
+			fmt.Fprintf(w, "\n%s\n", printable(sentence(advice)))
 		}
 		return
 	}
 	fmt.Fprintf(w, "\n%s %s.\n", a.style.head("Nearest:"), printable(a.Nearest.String()))
+	format := a.bucket.document.Format
 	if a.Nearest.Hint != "" {
-		fmt.Fprintln(w, printable(sentence(a.Nearest.Hint)))
+		fmt.Fprintln(w, printable(sentence(worded(format, a.Nearest.Hint))))
 	}
 	var fields []cors.Field
 	values := map[cors.Field][]string{}
 	for _, o := range a.Nearest.Missing {
+		if a.Nearest.Hint == "" && a.request.neverSent[o.Value] {
+			continue // no browser has to be allowed it
+		}
 		if values[o.Field] == nil {
 			fields = append(fields, o.Field)
 		}
 		values[o.Field] = append(values[o.Field], o.Value)
 	}
-	for _, field := range fields {
-		at := a.file.Position(a.document, cors.Path(a.Nearest.Rule, field, -1))
-		place := fmt.Sprintf("%s:%d:%d", a.file.Name, at.Line, at.Column)
-		if a.Nearest.Hint != "" {
+	for i, field := range fields {
+		at := a.bucket.file.Position(a.bucket.document, cors.Path(a.Nearest.Rule, field, -1))
+		place := fmt.Sprintf("%s:%d:%d", a.bucket.file.Name, at.Line, at.Column)
+		name := fieldName(format, field)
+		switch {
+		case a.Nearest.Hint != "":
 			// To add the value may not be what the hint calls for.
-			fmt.Fprintf(w, "Its %s: %s\n", field, place)
-			continue
+			fmt.Fprintf(w, "Its %s: %s\n", name, place)
+		case i == 0:
+			fmt.Fprintf(w, "To allow it, add %s to %s: %s\n", quoted(values[field]), name, place)
+		default:
+			fmt.Fprintf(w, "and %s to %s: %s\n", quoted(values[field]), name, place)
 		}
-		fmt.Fprintf(w, "To allow it, add %s to %s: %s\n", quoted(values[field]), field, place)
 	}
 }
 

@@ -39,17 +39,18 @@ Exit status: 0 written, 2 could not.`,
 		Example: `  bucketcors convert -f cors.json --to policy --name web-uploads --namespace team-a --bucket team-a-uploads
   bucketcors convert -f policy.yaml --to json > cors.json
   aws s3api get-bucket-cors --bucket team-a-uploads | bucketcors convert -f - --to terraform --bucket team-a-uploads`,
-		Args: onlyFlags,
-		RunE: func(cmd *cobra.Command, _ []string) error { return options.run(cmd) },
+		Args:              onlyFlags,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              interruptible(func(cmd *cobra.Command, _ []string) error { return options.run(cmd) }),
 	}
 	addFile(cmd, &options.file)
 	addDocument(cmd, &options.document)
 	options.to = &choice{what: "format", known: words(document.Formats())}
 	addChoice(cmd, options.to, options.to.known, "to", "", "the format to write")
-	flags := cmd.Flags()
-	flags.StringVar(&options.metadata.Name, "name", "", "the `NAME` of the policy or resource (default: that of the policy that is read)")
-	flags.StringVar(&options.metadata.Namespace, "namespace", "", "the `NAMESPACE` of the policy (default: that of the policy that is read)")
-	flags.StringVar(&options.metadata.Bucket, "bucket", "", "the `NAME` of the bucket (default: the first of the policy that is read)")
+	const once = "one is written"
+	addSingle(cmd, &options.metadata.Name, "name", "", "the `NAME` of the policy or resource (default: that of the one that is read)", once)
+	addSingle(cmd, &options.metadata.Namespace, "namespace", "", "the `NAMESPACE` of the policy (default: that of the policy that is read)", once)
+	addSingle(cmd, &options.metadata.Bucket, "bucket", "", "the `NAME` of the bucket (default: the first that the file names)", once)
 	for _, name := range []string{"name", "namespace", "bucket"} {
 		complete(cmd, name, cobra.NoFileCompletions)
 	}
@@ -90,7 +91,10 @@ func (o *convertOptions) run(cmd *cobra.Command) error {
 		}
 	}
 	if slices.ContainsFunc(documents, refusedByS3) {
-		notes = append(notes, "S3 refuses these rules: bucketcors lint says why")
+		notes = append(notes, "S3 refuses these rules: "+cmd.Root().DisplayName()+" lint says why")
+	}
+	if twice := namedTwice(b.Bytes(), len(documents)); twice != "" {
+		notes = append(notes, "several policies are named "+twice+", and the last one would take the place of the others: rename them")
 	}
 	for _, n := range notes {
 		note(cmd, "%s", n)
@@ -99,6 +103,25 @@ func (o *convertOptions) run(cmd *cobra.Command) error {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
+}
+
+// namedTwice is a name that several of the policies that were written have.
+func namedTwice(written []byte, policies int) string {
+	if policies < 2 {
+		return ""
+	}
+	file, err := document.Read("", written)
+	if err != nil {
+		return "" // too large to be read
+	}
+	seen := map[string]bool{}
+	for _, d := range file.Documents {
+		if seen[d.Name] {
+			return d.Name
+		}
+		seen[d.Name] = true
+	}
+	return ""
 }
 
 // choose are the configurations to convert: several only where the format has
@@ -118,6 +141,10 @@ func (o *convertOptions) choose(file *document.File, to document.Format) ([]*doc
 // convert writes one configuration.
 func (o *convertOptions) convert(d *document.Document, to document.Format) (data []byte, notes []string, err error) {
 	m := o.metadata
+	m.Bucket = cmp.Or(m.Bucket, d.Bucket)
+	if d.Policy == nil {
+		m.Name = cmp.Or(m.Name, d.Name)
+	}
 	if p := d.Policy; p != nil {
 		m.Name, m.Namespace = cmp.Or(m.Name, p.Name), cmp.Or(m.Namespace, p.Namespace)
 		if m.Bucket == "" && len(p.Spec.Buckets) > 0 {
@@ -131,7 +158,11 @@ func (o *convertOptions) convert(d *document.Document, to document.Format) (data
 			return nil, nil, err
 		}
 		if len(left) > 0 {
-			notes = append(notes, fmt.Sprintf("%s of the policy is not part of the result", enumerate(left, "and")))
+			verb := "is"
+			if len(left) > 1 {
+				verb = "are"
+			}
+			notes = append(notes, fmt.Sprintf("%s of the policy %s not part of the result", enumerate(left, "and"), verb))
 		}
 	}
 	data, more, err := document.Write(d.Configuration, to, m)

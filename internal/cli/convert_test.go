@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -54,6 +55,30 @@ func TestSeveralPoliciesAreConvertedToSeveral(t *testing.T) {
 	status, again, _ := runWithInput(t, stdout, "convert", "-f", "-", "--to", "policy")
 	if status != exitOK || again != stdout {
 		t.Errorf("status %d\n%s\nis not\n%s", status, again, stdout)
+	}
+}
+
+// Resources are converted under their own names, and for the buckets that they name.
+func TestResourcesKeepTheirNamesAndBucketsWhenTheyAreConverted(t *testing.T) {
+	const resource = "resource \"aws_s3_bucket_cors_configuration\" \"%s\" {\n  bucket = %s\n" +
+		"  cors_rule {\n    allowed_origins = [\"https://a.example\"]\n    allowed_methods = [\"GET\"]\n  }\n}\n"
+	two := fmt.Sprintf(resource, "up_loads", `"my-bucket"`) + fmt.Sprintf(resource, "downloads", "var.bucket")
+	status, stdout, stderr := runWithInput(t, two, "convert", "-f", "-", "--to", "policy")
+	if status != exitOK || stderr != "note: the bucket is not known: put its name where it says CHANGE-ME\n" {
+		t.Errorf("status %d, %s", status, stderr)
+	}
+	for _, want := range []string{"  name: up-loads\n", "  - name: my-bucket\n", "  name: downloads\n", "  - name: CHANGE-ME "} {
+		if strings.Count(stdout, want) != 1 {
+			t.Errorf("%q is missing in\n%s", want, stdout)
+		}
+	}
+	_, stdout, _ = runWithInput(t, stdout, "convert", "-f", "-", "--to", "cloudformation", "--document", "up-loads", "--name", "x")
+	if !strings.Contains(stdout, "  x:\n") || !strings.Contains(stdout, "BucketName: my-bucket\n") {
+		t.Errorf("got\n%s", stdout)
+	}
+	status, _, stderr = runWithInput(t, two+fmt.Sprintf(resource, "up-loads", "null"), "convert", "-f", "-", "--to", "policy")
+	if want := "note: several policies are named up-loads, and the last one would take the place of the others: rename them\n"; status != exitOK || !strings.Contains(stderr, want) {
+		t.Errorf("status %d, %q is missing in %s", status, want, stderr)
 	}
 }
 

@@ -15,8 +15,9 @@ import (
 
 // addDocument adds the flag that chooses among the configurations of a file.
 func addDocument(cmd *cobra.Command, name *string) {
-	cmd.Flags().StringVar(name, "document", "",
-		"which configuration of a file with several: its `NAME`, such as team-a/web-uploads, or its number from 1")
+	addSingle(cmd, name, "document", "",
+		"which configuration of a file with several: its `NAME`, such as team-a/web-uploads, or its number from 1",
+		"without it, all are meant")
 }
 
 // chooseDocuments are the configurations of a file that have the name, or all of
@@ -75,36 +76,74 @@ func documentNames(documents []*document.Document) string {
 	return "are " + enumerate(names, "and")
 }
 
-// compileDocument compiles a configuration. The error is the reasons for which
-// the server would refuse it, each with its place in the file.
-func compileDocument(file *document.File, d *document.Document, dialect *cors.Dialect) (*cors.Policy, error) {
+// refusedRules are rules that the server would not store.
+type refusedRules struct {
+	title    string // of the configuration
+	server   string
+	lint     string // the command that says more
+	mistakes []placedMistake
+}
+
+// placedMistake is a mistake and where it is.
+type placedMistake struct {
+	*cors.Mistake
+	file string
+	at   document.Position
+	text string // what it is and how to mend it, as the format calls the fields
+}
+
+// Error lists the mistakes, each with its place and what the server would answer
+// to it.
+func (r *refusedRules) Error() string {
+	const most = 20
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s refuses these rules:", r.title, r.server)
+	for i, m := range r.mistakes {
+		if i == most {
+			fmt.Fprintf(&b, "\n  and %d more", len(r.mistakes)-most)
+			break
+		}
+		fmt.Fprintf(&b, "\n  %s:%d:%d: %s: %s", m.file, m.at.Line, m.at.Column, m.Path(), m.text)
+		if answer := m.S3(); answer.Status != 0 {
+			fmt.Fprintf(&b, "\n    %s answers %d %s", r.server, answer.Status, answer.Code)
+			if answer.Message != "" {
+				fmt.Fprintf(&b, ": %s", printable(answer.Message))
+			}
+			if answer.Confidence != cors.ConfidenceHigh {
+				b.WriteString(" (not certain)")
+			}
+		}
+	}
+	fmt.Fprintf(&b, "\nWhat else is wrong, and what can be mended mechanically: %s", r.lint)
+	return b.String()
+}
+
+// compileDocument compiles a configuration. The error is a *refusedRules where the
+// server would refuse it.
+func compileDocument(cmd *cobra.Command, file *document.File, d *document.Document, dialect *cors.Dialect) (*cors.Policy, error) {
 	policy, err := dialect.Compile(d.Configuration)
 	if err == nil {
 		return policy, nil
 	}
-	var b strings.Builder
-	const most = 20
-	count := 0
+	r := &refusedRules{title: documentTitle(file, d), server: serverName(dialect)}
 	for m := range cors.Mistakes(err) {
-		count++
-		if count > most {
-			continue
-		}
-		at := file.Position(d, m.Path())
-		fmt.Fprintf(&b, "\n  %s:%d:%d: %s", file.Name, at.Line, at.Column, m)
+		problem, fix := m.Explain()
+		r.mistakes = append(r.mistakes, placedMistake{
+			Mistake: m, file: file.Name, at: file.Position(d, m.Path()), text: worded(d.Format, problem+"; "+fix),
+		})
 	}
-	if count == 0 {
-		return nil, fmt.Errorf("%s: %w", documentTitle(file, d), err)
-	}
-	if count > most {
-		fmt.Fprintf(&b, "\n  and %d more", count-most)
+	if len(r.mistakes) == 0 {
+		return nil, fmt.Errorf("%s: %w", r.title, err)
 	}
 	path := file.Name
 	if path == standardInputName {
 		path = standardInput
 	}
-	return nil, fmt.Errorf("%s: %s refuses these rules:%s\nWhat else is wrong, and what can be mended mechanically: bucketcors lint -f %s",
-		documentTitle(file, d), serverName(dialect), &b, path)
+	r.lint = cmd.Root().DisplayName() + " lint -f " + path
+	if dialect != cors.AWS {
+		r.lint += " --dialect " + dialect.Name()
+	}
+	return nil, r
 }
 
 // documentTitle names a configuration: the file, and which one where it has

@@ -4,23 +4,26 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
-	"github.com/bucketcors/bucketcors/internal/document"
 )
 
 // evaluateOptions are the flags of the verb evaluate.
 type evaluateOptions struct {
-	file, document string
-	request        requestOptions
-	requests       string
-	dialect        *choice
-	output         *choice
+	file, document  string
+	noConfiguration bool
+	missingBucket   bool
+	request         requestOptions
+	requests        string
+	dialect         *choice
+	output          *choice
 }
 
 func newEvaluateCommand() *cobra.Command {
@@ -40,19 +43,22 @@ refuses the rules.`,
 		Example: `  bucketcors evaluate -f policy.yaml --origin https://app.example.com --method PUT --header content-type
   bucketcors evaluate -f cors.json --origin https://app.example.com --method GET --actual
   bucketcors evaluate -f policy.yaml --requests requests.jsonl -o json`,
-		Args: onlyFlags,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args:              onlyFlags,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: interruptible(func(cmd *cobra.Command, _ []string) error {
 			if options.requests != "" {
 				return options.runRequests(cmd)
 			}
 			return options.run(cmd)
-		},
+		}),
 	}
 	addFile(cmd, &options.file)
 	addDocument(cmd, &options.document)
+	cmd.Flags().BoolVar(&options.noConfiguration, "no-configuration", false, "ask a bucket that has no CORS configuration, in place of -f")
+	cmd.Flags().BoolVar(&options.missingBucket, "missing-bucket", false, "ask a bucket that does not exist, in place of -f")
 	options.request.addTo(cmd)
-	cmd.Flags().StringVar(&options.requests, "requests", "",
-		"answer the requests in `FILE`, one JSON object a line, or - for standard input")
+	addSingle(cmd, &options.requests, "requests", "",
+		"answer the requests in `FILE`, one JSON object a line, or - for standard input", "put the requests into one file")
 	options.dialect = addDialect(cmd)
 	options.output = addOutput(cmd, "text", "json")
 	return cmd
@@ -60,35 +66,39 @@ refuses the rules.`,
 
 // run answers one request by every configuration of the file.
 func (o *evaluateOptions) run(cmd *cobra.Command) error {
-	if err := requireFile(cmd, o.file); err != nil {
+	if err := o.requireBucket(cmd); err != nil {
 		return err
 	}
-	request, notes, err := o.request.request(cmd)
+	question, err := o.request.request(cmd)
 	if err != nil {
 		return err
 	}
-	file, err := readFile(cmd, o.file)
+	buckets, err := o.buckets(cmd)
 	if err != nil {
 		return err
 	}
-	documents, err := chooseDocuments(file, o.document)
-	if err != nil {
-		return err
+	noted := slices.Clone(question.notes)
+	for _, b := range buckets {
+		if b.note != "" && !slices.Contains(noted, b.note) {
+			noted = append(noted, b.note)
+		}
 	}
-	for _, n := range notes {
+	for _, n := range noted {
 		note(cmd, "%s", n)
 	}
 	allowed := true
 	var refused []error
-	for i, d := range documents {
-		policy, err := compileDocument(file, d, dialectOf(o.dialect))
-		if err != nil {
-			refused = append(refused, err)
+	for i, b := range buckets {
+		if b.refused != nil {
+			refused = append(refused, b.refused)
+			if err := o.printRefusal(cmd.OutOrStdout(), b); err != nil {
+				return err
+			}
 			continue
 		}
-		e := policy.Explain(request)
+		e := b.policy.Explain(question.Request)
 		allowed = allowed && e.Allowed
-		if err := o.print(cmd.OutOrStdout(), file, d, request, e, i, len(documents)); err != nil {
+		if err := o.print(cmd.OutOrStdout(), b, question, e, i, len(buckets)); err != nil {
 			return err
 		}
 	}
@@ -101,27 +111,47 @@ func (o *evaluateOptions) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// print prints the answer by the configuration with this index, of so many.
-func (o *evaluateOptions) print(w io.Writer, file *document.File, d *document.Document, r cors.Request, e cors.Explanation, index, of int) error {
+// print prints the answer of the bucket with this index, of so many.
+func (o *evaluateOptions) print(w io.Writer, b askedBucket, question asked, e cors.Explanation, index, of int) error {
 	if o.output.value == "json" {
-		line, err := e.JSON(d.Name)
+		line, err := e.JSON("")
 		if err != nil {
 			return fmt.Errorf("write the answer as JSON: %w", err)
+		}
+		if name := b.document.Name; name != "" {
+			key, err := json.Marshal(name)
+			if err != nil {
+				return fmt.Errorf("write the answer as JSON: %w", err)
+			}
+			line = slices.Concat([]byte(`{"document":`), key, []byte(","), line[1:])
 		}
 		return writeLine(w, line)
 	}
 	// In one piece, so that a pipe that breaks is noticed once.
-	var b bytes.Buffer
+	var text bytes.Buffer
 	if of > 1 {
 		if index > 0 {
-			b.WriteByte('\n')
+			text.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "%s\n", styleOf(w).head(documentTitle(file, d)))
+		fmt.Fprintf(&text, "%s\n", styleOf(w).head(documentTitle(b.file, b.document)))
 	}
-	a := answer{style: styleOf(w), server: serverName(dialectOf(o.dialect)), file: file, document: d, request: r, Explanation: e}
-	a.write(&b)
-	_, err := w.Write(b.Bytes())
+	a := answer{style: styleOf(w), server: serverName(dialectOf(o.dialect)), bucket: b, request: question, Explanation: e}
+	a.write(&text)
+	_, err := w.Write(text.Bytes())
 	return err
+}
+
+// printRefusal prints for programs why a bucket cannot have its rules.
+func (o *evaluateOptions) printRefusal(w io.Writer, b askedBucket) error {
+	rules, ok := errors.AsType[*refusedRules](b.refused)
+	if o.output.value != "json" || !ok {
+		return nil
+	}
+	line, err := rules.json(b.document.Name)
+	if err != nil {
+		return fmt.Errorf("write the answer as JSON: %w", err)
+	}
+	return writeLine(w, line)
 }
 
 // writeLine writes a line in one piece.

@@ -29,8 +29,9 @@ var fileExtensions = []string{"yaml", "yml", "json", "xml", "tf", "template"}
 
 // addFile adds the flag -f of the verbs that take one file.
 func addFile(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVarP(file, "file", "f", "",
-		"the `FILE` with the rules: policy manifest, AWS JSON, S3 XML, Terraform or CloudFormation; - for standard input")
+	addSingle(cmd, file, "file", "f",
+		"the `FILE` with the rules: policy manifest, AWS JSON, S3 XML, Terraform or CloudFormation; - for standard input",
+		"run it for one file after the other")
 	complete(cmd, "file", cobra.FixedCompletions(fileExtensions, cobra.ShellCompDirectiveFilterFileExt))
 }
 
@@ -103,13 +104,43 @@ func open(cmd *cobra.Command, path string) (input io.ReadCloser, name string, er
 	return file, path, nil
 }
 
-// placed puts the name of a file before an error about its content, in the way
-// that editors and terminals make a link of.
+// fileError is what is wrong with a file. The line and the column are 0 where it
+// is the whole of it.
+type fileError struct {
+	file         string
+	line, column int
+	problem      string
+	cause        error // nil for what is about the content
+}
+
+// Error begins in the way that editors and terminals make a link of.
+func (e *fileError) Error() string {
+	switch {
+	case e.cause != nil:
+		return e.problem
+	case e.line > 0:
+		return fmt.Sprintf("%s:%d:%d: %s", e.file, e.line, e.column, e.problem)
+	default:
+		return e.file + ": " + e.problem
+	}
+}
+
+func (e *fileError) Unwrap() error { return e.cause }
+
+// placed puts the name of a file before an error about its content.
 func placed(name string, err error) error {
 	if at, ok := errors.AsType[*cors.ParseError](err); ok {
-		return fmt.Errorf("%s:%d:%d: %s", name, at.Line, at.Column, at.Problem)
+		return &fileError{file: name, line: at.Line, column: at.Column, problem: at.Problem}
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	return &fileError{file: name, problem: err.Error()}
+}
+
+// aboutFile is an error as one about a file, whose text it has already.
+func aboutFile(name string, err error) *fileError {
+	if about, ok := errors.AsType[*fileError](err); ok {
+		return about
+	}
+	return &fileError{file: name, problem: err.Error(), cause: err}
 }
 
 // contextReader reads until the context is done, also where a read waits for

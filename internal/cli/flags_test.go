@@ -54,3 +54,51 @@ func TestShellsCompleteTheWordsOfFlags(t *testing.T) {
 		}
 	}
 }
+
+func TestShellsCompleteFilesWhereAVerbTakesThem(t *testing.T) {
+	for arguments, want := range map[string]string{
+		"evaluate ":   ":4\n",
+		"convert ":    ":4\n",
+		"lint ":       "yaml\nyml\njson\nxml\ntf\ntemplate\n:8\n",
+		"convert --n": "--name\tthe NAME of the policy or resource (default: that of the one that is read)\n--namespace\tthe NAMESPACE of the policy (default: that of the policy that is read)\n:4\n",
+	} {
+		_, stdout, _ := runCommand(t, append([]string{cobra.ShellCompRequestCmd}, strings.Split(arguments, " ")...)...)
+		if stdout != want {
+			t.Errorf("%s: %q and not %q", arguments, stdout, want)
+		}
+	}
+}
+
+func TestAFlagThatIsMisspeltIsSuggested(t *testing.T) {
+	for arguments, want := range map[string]string{
+		"evaluate --methd x": `unknown flag "--methd"; did you mean "--method"? (bucketcors evaluate --help lists all)`,
+		"evaluate --max 1":   `unknown flag "--max" (bucketcors evaluate --help lists all)`,
+		"evaluate -H x":      `unknown flag "-H"; did you mean "--header"? (bucketcors evaluate --help lists all)`,
+		"evaluate -fx -d x":  `unknown flag "-d"; did you mean "--dialect" or "--document"? (bucketcors evaluate --help lists all)`,
+		"lint -Rz":           `unknown flag "-z" (bucketcors lint --help lists all)`,
+	} {
+		status, _, stderr := runCommand(t, strings.Fields(arguments)...)
+		if status != exitCouldNot || stderr != "bucketcors: "+want+"\n" {
+			t.Errorf("%s: status %d, %s", arguments, status, stderr)
+		}
+	}
+}
+
+// Of two, the first would be ignored without a word.
+func TestAFlagThatCountsOnceIsRefusedTwice(t *testing.T) {
+	for arguments, want := range map[string]string{
+		"evaluate -f a -f b":                 `"-f, --file" flag: "a" was given before, and it can be given once: run it for one file after the other`,
+		"convert -f a --file b":              `"a" was given before`,
+		"evaluate --origin a --origin b":     `"--origin" flag: "a" was given before, and it can be given once: --requests asks about several`,
+		"evaluate --origin= --origin b":      `"" was given before`,
+		"evaluate --method GET --method=PUT": `"--method" flag: "GET" was given before`,
+		"evaluate --document 1 --document 2": `"1" was given before`,
+		"evaluate --requests a --requests b": `"a" was given before`,
+		"convert --bucket a --bucket b":      `"a" was given before`,
+	} {
+		status, stdout, stderr := runCommand(t, strings.Fields(arguments)...)
+		if status != exitCouldNot || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%s: status %d, %q is missing in %s", arguments, status, want, stderr)
+		}
+	}
+}

@@ -38,7 +38,11 @@ func printAnnotations(w io.Writer, r *report) error {
 			annotationProperty.Replace(f.ID+" "+f.Name), annotationMessage.Replace(f.message()))
 	}
 	for _, err := range r.unreadable {
-		fmt.Fprintf(b, "::error title=bucketcors::%s\n", annotationMessage.Replace(err.Error()))
+		place := "file=" + annotationProperty.Replace(filepath.ToSlash(err.file))
+		if err.line > 0 {
+			place += fmt.Sprintf(",line=%d,col=%d", err.line, err.column)
+		}
+		fmt.Fprintf(b, "::error %s,title=bucketcors::%s\n", place, annotationMessage.Replace(err.problem))
 	}
 	return b.Flush()
 }

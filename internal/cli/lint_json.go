@@ -16,6 +16,16 @@ type jsonReport struct {
 	Files    int           `json:"files"`
 	Findings []jsonFinding `json:"findings"` // never null
 	Fixed    []jsonFix     `json:"fixed,omitempty"`
+	Errors   []jsonError   `json:"errors"` // never null
+}
+
+// jsonError is why a file could not be read or mended. Line and Column are absent
+// where it is not about a place in it.
+type jsonError struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Message string `json:"message"`
 }
 
 // jsonFix is a value that --fix has mended. The place is that of the value before.
@@ -54,7 +64,7 @@ type jsonFinding struct {
 
 // printJSON prints a report as one JSON object.
 func printJSON(w io.Writer, r *report) error {
-	document := jsonReport{Files: r.files, Findings: []jsonFinding{}}
+	document := jsonReport{Files: r.files, Findings: []jsonFinding{}, Errors: []jsonError{}}
 	for _, f := range r.findings {
 		document.Findings = append(document.Findings, f.json())
 	}
@@ -63,6 +73,9 @@ func printJSON(w io.Writer, r *report) error {
 			File: f.file.Name, Document: f.document.Name, Line: f.place.Line, Column: f.place.Column,
 			Path: f.path, Value: f.old, Values: append([]string{}, f.values...),
 		})
+	}
+	for _, err := range r.unreadable {
+		document.Errors = append(document.Errors, jsonError{err.file, err.line, err.column, err.problem})
 	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

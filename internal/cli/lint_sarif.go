@@ -37,8 +37,13 @@ func printSARIF(w io.Writer, r *report) error {
 	}
 	invocation := sarif.NewInvocation().WithExecutionSuccessful(len(r.unreadable) == 0)
 	for _, err := range r.unreadable {
-		invocation.AddToolExecutionNotification(
-			sarif.NewNotification().WithLevel("error").WithMessage(sarif.NewTextMessage(err.Error())))
+		place := sarif.NewPhysicalLocation().WithArtifactLocation(sarif.NewArtifactLocation().WithURI(artifactURI(err.file)))
+		if err.line > 0 {
+			place.WithRegion(sarif.NewRegion().WithStartLine(err.line).WithStartColumn(err.column))
+		}
+		invocation.AddToolExecutionNotification(sarif.NewNotification().WithLevel("error").
+			WithMessage(sarif.NewTextMessage(err.Error())).
+			AddLocation(sarif.NewLocation().WithPhysicalLocation(place)))
 	}
 	run.AddInvocation(invocation)
 	log := sarif.NewReport()

@@ -21,6 +21,14 @@ type source struct {
 	problem error
 }
 
+// name is how messages name the file.
+func (s source) name() string {
+	if s.path == standardInput {
+		return standardInputName
+	}
+	return s.path
+}
+
 // expandSources are the files that the paths stand for, each once.
 func expandSources(paths []string, recursive bool) []source {
 	var sources []source

@@ -12,6 +12,7 @@ import (
 
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 
+	"github.com/bucketcors/bucketcors/internal/document"
 	"github.com/bucketcors/bucketcors/internal/lint"
 )
 
@@ -78,7 +79,7 @@ func TestTheStatusOfLintIsThatOfItsWorstFinding(t *testing.T) {
 func TestWhatABucketServesIsAskedFor(t *testing.T) {
 	const uploads = `[{"AllowedOrigins": ["https://app.example.com"], "AllowedMethods": ["GET", "HEAD", "PUT"], "AllowedHeaders": ["content-type"], "ExposeHeaders": ["ETag"], "MaxAgeSeconds": 3000}]`
 	_, without, _ := runWithInput(t, uploads, "lint", "-f", "-")
-	status, with, _ := runWithInput(t, uploads, "lint", "-f", "-", "--profile", "multipart")
+	status, with, _ := runWithInput(t, uploads, "lint", "-f", "-", "--profile", "multipart", "--fail-on", "info")
 	if status != exitNo || !strings.Contains(with, "CORS031") || strings.Contains(without, "CORS031") {
 		t.Errorf("status %d\n%s\n%s", status, without, with)
 	}
@@ -151,6 +152,78 @@ func TestLintGoesOnAfterAFileThatItCannotRead(t *testing.T) {
 	}
 	if !strings.Contains(stderr, bad+":2:1: ") && !strings.Contains(stderr, bad+":1:") || !strings.Contains(stderr, missing+": no such file") {
 		t.Errorf("%s", stderr)
+	}
+}
+
+func TestProgramsLearnWhichFilesCouldNotBeRead(t *testing.T) {
+	good, bad := write(t, "good.json", slashRules), write(t, "bad.json", "[\n  1]")
+	missing := filepath.Join(t.TempDir(), "missing.json")
+	empty := t.TempDir()
+	for name, test := range map[string]struct {
+		files []string
+		want  []jsonError
+	}{
+		"none":           {[]string{good}, []jsonError{}},
+		"two":            {[]string{bad, good, missing}, []jsonError{{bad, 2, 3, "want a rule"}, {missing, 0, 0, "no such file"}}},
+		"nothing at all": {[]string{empty}, []jsonError{{empty, 0, 0, "no CORS rules in " + empty}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, stdout, stderr := runCommand(t, append([]string{"lint", "-o", "json", "-f"}, test.files...)...)
+			var got struct{ Errors []jsonError }
+			if err := json.Unmarshal([]byte(stdout), &got); err != nil || got.Errors == nil || len(got.Errors) != len(test.want) {
+				t.Fatalf("%v, %s", err, stdout)
+			}
+			if (status == exitCouldNot) != (len(test.want) > 0) || (stderr != "") != (len(test.want) > 0) {
+				t.Errorf("status %d, %q", status, stderr)
+			}
+			for i, want := range test.want {
+				at := got.Errors[i]
+				if !strings.Contains(at.Message, want.Message) || at.File != want.File || at.Line != want.Line || at.Column != want.Column {
+					t.Errorf("%+v and not %+v", at, want)
+				}
+			}
+		})
+	}
+	_, stdout, _ := runCommand(t, "lint", "-f", bad, "-o", "sarif")
+	log, err := sarif.FromBytes([]byte(stdout))
+	if err != nil || log.Validate() != nil {
+		t.Fatalf("%v\n%s", err, stdout)
+	}
+	place := log.Runs[0].Invocations[0].ToolExecutionNotifications[0].Locations[0].PhysicalLocation
+	if *place.Region.StartLine != 2 || !strings.HasSuffix(*place.ArtifactLocation.URI, "/bad.json") {
+		t.Errorf("%s", stdout)
+	}
+}
+
+// A file of another format has no allowedOrigins and no maxAgeSeconds.
+func TestFindingsNameTheFieldsOfTheFormat(t *testing.T) {
+	const uploads = `[{"AllowedOrigins": ["https://app.example.com"], "AllowedMethods": ["PUT"], "MaxAgeSeconds": 5}]`
+	for format, want := range map[string][]string{
+		"policy":         {`add "POST" to allowedMethods`, "to allowedHeaders", "to exposeHeaders"},
+		"json":           {`add "POST" to AllowedMethods`, "to AllowedHeaders", "to ExposeHeaders"},
+		"xml":            {`add "POST" to AllowedMethod`, "to AllowedHeader", "to ExposeHeader"},
+		"terraform":      {`add "POST" to allowed_methods`, "to allowed_headers", "to expose_headers"},
+		"cloudformation": {`add "POST" to AllowedMethods`, "to AllowedHeaders", "to ExposedHeaders"},
+	} {
+		_, file, _ := runWithInput(t, uploads, "convert", "-f", "-", "--to", format, "--name", "x", "--bucket", "team-a-uploads")
+		for _, output := range []string{"text", "json", "sarif", "github"} {
+			_, stdout, stderr := runWithInput(t, file, "lint", "-f", "-", "-o", output, "--profile", "multipart,sdk-browser")
+			stdout = strings.ReplaceAll(stdout, `\"`, `"`)
+			for _, w := range want {
+				if !strings.Contains(stdout, w) {
+					t.Errorf("%s, %s: %q is missing in\n%s%s", format, output, w, stdout, stderr)
+				}
+			}
+		}
+	}
+	for format, want := range map[document.Format]string{
+		document.Policy:         `a "maxAgeSeconds", maxAgeSeconds: 5`,
+		document.JSON:           `a "maxAgeSeconds", MaxAgeSeconds: 5`,
+		document.CloudFormation: `a "maxAgeSeconds", MaxAge: 5`,
+	} {
+		if got := worded(format, `a "maxAgeSeconds", maxAgeSeconds: 5`); got != want {
+			t.Errorf("%s: %s", format, got)
+		}
 	}
 }
 
@@ -255,8 +328,13 @@ func TestAnnotationsAreEscapedAsGitHubWantsThem(t *testing.T) {
 		t.Errorf("%s does not begin with %s", stdout, want)
 	}
 	status, stdout, _ := runCommand(t, "lint", "-f", filepath.Join(t.TempDir(), "missing"), "-o", "github")
-	if status != exitCouldNot || !strings.HasPrefix(stdout, "::error title=bucketcors::") {
+	if status != exitCouldNot || !strings.HasPrefix(stdout, "::error file=/") || !strings.Contains(stdout, "/missing,title=bucketcors::stat ") {
 		t.Errorf("status %d, %s", status, stdout)
+	}
+	bad := write(t, "bad.json", "[\n  1]")
+	_, stdout, _ = runCommand(t, "lint", "-f", bad, "-o", "github")
+	if want := "::error file=" + bad + ",line=2,col=3,title=bucketcors::"; !strings.HasPrefix(stdout, want) {
+		t.Errorf("%s does not begin with %s", stdout, want)
 	}
 }
 

@@ -5,13 +5,11 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/net/http/httpguts"
-	"golang.org/x/net/idna"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
 )
@@ -32,8 +30,9 @@ var methods = []string{"GET", "HEAD", "PUT", "POST", "DELETE"}
 
 func (o *requestOptions) addTo(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&o.origin, "origin", "", "the `ORIGIN` of the page, such as https://app.example.com")
-	flags.StringVar(&o.method, "method", "", "the `METHOD` that the script wants to use, such as PUT")
+	const once = "--requests asks about several"
+	addSingle(cmd, &o.origin, "origin", "", "the `ORIGIN` of the page, such as https://app.example.com", once)
+	addSingle(cmd, &o.method, "method", "", "the `METHOD` that the script wants to use, such as PUT", once)
 	flags.StringArrayVar(&o.headers, "header", nil,
 		"the `NAME` of a header that the script sets; may be repeated, or list several with commas")
 	flags.BoolVar(&o.actual, "actual", false, "ask for the answer to the request itself, not to its preflight")
@@ -44,25 +43,50 @@ func (o *requestOptions) addTo(cmd *cobra.Command) {
 	complete(cmd, "method", cobra.FixedCompletions(methods, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// request is what a browser would send, and what is to be said about it.
-func (o *requestOptions) request(cmd *cobra.Command) (r cors.Request, notes []string, err error) {
+// asked is a request as the flags describe it.
+type asked struct {
+	cors.Request
+	// notes say what is odd about it.
+	notes []string
+	// unsent reports whether no browser sends it.
+	unsent bool
+	// neverSent are the origin and the headers that no browser sends: no rule has
+	// to allow them.
+	neverSent map[string]bool
+}
+
+// note adds what is to be said about the request, if there is something.
+func (a *asked) note(text string) (noted bool) {
+	if text == "" {
+		return false
+	}
+	a.notes = append(a.notes, printable(text))
+	return true
+}
+
+// request is what a browser would send.
+func (o *requestOptions) request(cmd *cobra.Command) (a asked, err error) {
 	switch {
 	case o.method == "":
-		return r, nil, errors.New("which method does the script use? Name it with --method, such as --method PUT")
+		return a, errors.New("which method does the script use? Name it with --method, such as --method PUT")
 	case !httpguts.ValidHeaderFieldName(o.method):
-		return r, nil, fmt.Errorf("--method %q is no method: name one, such as PUT", o.method)
+		return a, fmt.Errorf("--method %q is no method: name one, such as PUT", o.method)
 	case o.origin == "" && !cmd.Flags().Changed("origin"):
-		return r, nil, errors.New("which page asks? Name its origin with --origin, such as --origin https://app.example.com")
+		return a, errors.New("which page asks? Name its origin with --origin, such as --origin https://app.example.com")
 	}
+	a.neverSent = map[string]bool{}
 	names, notes, err := requestedHeaders(o.headers)
 	if err != nil {
-		return r, nil, err
+		return a, err
 	}
-	if n := methodNote(o.method); n != "" {
-		notes = append(notes, n)
-	}
-	if n := originNote(o.origin); n != "" {
-		notes = append(notes, n)
+	a.notes = notes
+	a.note(methodNote(o.method))
+	// See https://fetch.spec.whatwg.org/#concept-method-normalize.
+	upper := strings.ToUpper(o.method)
+	a.unsent = upper != o.method && slices.Contains(methods, upper)
+	origin := strings.Trim(o.origin, " \t") // HTTP does not count these
+	if a.note(originNote(origin)) {
+		a.unsent, a.neverSent[origin] = true, true
 	}
 
 	resource := cors.Object
@@ -73,19 +97,28 @@ func (o *requestOptions) request(cmd *cobra.Command) (r cors.Request, notes []st
 	if o.origin != "" {
 		header["Origin"] = []string{o.origin}
 	}
+	method := o.method
 	if o.actual {
 		if len(names) > 0 {
-			notes = append(notes, "S3 looks at headers in preflights only: --header makes no difference with --actual")
+			a.note("S3 looks at headers in preflights only: --header makes no difference with --actual")
 		}
-		r, err = cors.NewRequest(o.method, resource, header)
-		return r, notes, err
+	} else {
+		method = "OPTIONS"
+		header["Access-Control-Request-Method"] = []string{o.method}
+		if len(names) > 0 {
+			header["Access-Control-Request-Headers"] = []string{strings.Join(names, ",")}
+		}
+		for _, n := range headerNotes(names) {
+			a.note(n)
+		}
+		for _, name := range names {
+			if forbidden(name) {
+				a.unsent, a.neverSent[name] = true, true
+			}
+		}
 	}
-	header["Access-Control-Request-Method"] = []string{o.method}
-	if len(names) > 0 {
-		header["Access-Control-Request-Headers"] = []string{strings.Join(names, ",")}
-	}
-	r, err = cors.NewRequest("OPTIONS", resource, header)
-	return r, notes, err
+	a.Request, err = cors.NewRequest(method, resource, header)
+	return a, err
 }
 
 // requestedHeaders are the names as a browser lists them in
@@ -98,7 +131,7 @@ func requestedHeaders(flags []string) (names, notes []string, err error) {
 			// As copied from a browser's tools or from curl.
 			name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 			list = []string{name}
-			if safelisted(name, value) {
+			if lower := strings.ToLower(name); safelisted(lower, value) || forbidden(lower) {
 				notes = append(notes, fmt.Sprintf("a browser does not ask for %q in a preflight: it is left out", name+": "+value))
 				continue
 			}
@@ -119,21 +152,6 @@ func requestedHeaders(flags []string) (names, notes []string, err error) {
 	return slices.Compact(names), notes, nil
 }
 
-// safelisted reports whether browsers send the header without asking first.
-// See https://fetch.spec.whatwg.org/#cors-safelisted-request-header; a value
-// that is too long or odd, and Range, are left to the user.
-func safelisted(name, value string) bool {
-	switch strings.ToLower(name) {
-	case "accept", "accept-language", "content-language":
-		return true
-	case "content-type":
-		essence, _, _ := strings.Cut(strings.ToLower(value), ";")
-		return slices.Contains([]string{"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}, strings.TrimSpace(essence))
-	default:
-		return false
-	}
-}
-
 // methodNote says what is odd about a method; empty for nothing.
 func methodNote(method string) string {
 	upper := strings.ToUpper(method)
@@ -147,41 +165,4 @@ func methodNote(method string) string {
 	default:
 		return fmt.Sprintf("no rule of S3 can allow %s: rules know %s", method, enumerate(methods, "and"))
 	}
-}
-
-// originNote says why no browser sends such an origin; empty where one may.
-func originNote(origin string) string {
-	if origin == "" || origin == "null" || strings.Contains(origin, "*") && origin != "*" {
-		if strings.Contains(origin, "*") {
-			return fmt.Sprintf(`an origin that a browser sends has no "*": name one that %s stands for`, origin)
-		}
-		return ""
-	}
-	if !strings.Contains(origin, "://") {
-		return fmt.Sprintf("an origin that a browser sends has a scheme, as in https://%s", strings.Trim(origin, "*/"))
-	}
-	if sent := serialized(origin); sent != "" && sent != origin {
-		return fmt.Sprintf("a browser sends the origin %s, and never %s", sent, origin)
-	}
-	return ""
-}
-
-// serialized is the origin of a URL as browsers send it; empty for what is no
-// URL. See https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin.
-func serialized(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return ""
-	}
-	host, err := idna.Lookup.ToASCII(strings.ToLower(u.Hostname()))
-	if err != nil {
-		host = strings.ToLower(u.Hostname()) // an underscore, for example
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if port := u.Port(); port != "" && (u.Scheme != "https" || port != "443") && (u.Scheme != "http" || port != "80") {
-		host += ":" + port
-	}
-	return u.Scheme + "://" + host
 }

@@ -10,10 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
+	"github.com/bucketcors/bucketcors/internal/document"
 )
 
 const (
@@ -30,23 +32,27 @@ func (o *evaluateOptions) runRequests(cmd *cobra.Command) error {
 			return fmt.Errorf("--%s and --requests exclude each other: a line of the requests says it all", name)
 		}
 	}
-	if err := requireFile(cmd, o.file); err != nil {
+	if err := o.requireBucket(cmd); err != nil {
 		return err
 	}
 	if o.file == standardInput && o.requests == standardInput {
 		return errors.New("-f - and --requests - are the same standard input: put one of them into a file")
 	}
-	file, err := readFile(cmd, o.file)
+	buckets, err := o.buckets(cmd)
 	if err != nil {
 		return err
 	}
-	d, err := oneDocument(file, o.document, "--requests")
-	if err != nil {
+	b := buckets[0]
+	if len(buckets) > 1 {
+		// One answer a line, and so one configuration.
+		_, err := oneDocument(b.file, o.document, "--requests")
 		return err
 	}
-	policy, err := compileDocument(file, d, dialectOf(o.dialect))
-	if err != nil {
-		return err
+	if b.refused != nil {
+		return errors.Join(o.printRefusal(cmd.OutOrStdout(), b), b.refused)
+	}
+	if b.note != "" {
+		note(cmd, "%s", b.note)
 	}
 	input, name, err := open(cmd, o.requests)
 	if err != nil {
@@ -54,13 +60,14 @@ func (o *evaluateOptions) runRequests(cmd *cobra.Command) error {
 	}
 	defer input.Close()
 
-	s := stream{policy: policy, output: bufio.NewWriterSize(cmd.OutOrStdout(), bufferBytes), text: o.output.value == "text"}
+	s := stream{policy: b.policy, format: b.document.Format, output: bufio.NewWriterSize(cmd.OutOrStdout(), bufferBytes), text: o.output.value == "text"}
 	return s.answerAll(cmd.Context(), input, name)
 }
 
 // stream answers requests line by line, in constant memory.
 type stream struct {
 	policy *cors.Policy
+	format document.Format // of the rules
 	output *bufio.Writer
 	text   bool
 
@@ -78,6 +85,9 @@ func (s *stream) answerAll(ctx context.Context, input io.Reader, name string) er
 			return errors.Join(fmt.Errorf("read %s: %w", name, err), s.output.Flush())
 		}
 		if lines.number == 1 {
+			if isUTF16(line) {
+				return fmt.Errorf("%s is UTF-16: save it as UTF-8", name)
+			}
 			line = bytes.TrimPrefix(line, []byte("\uFEFF")) // which some editors begin a file with
 		}
 		if len(bytes.TrimSpace(line)) == 0 && !lines.tooLong {
@@ -113,6 +123,7 @@ func (s *stream) answer(lines *lineReader, line []byte) error {
 		err = fmt.Errorf("the line is longer than %d MiB", maxRequestBytes>>20)
 	} else {
 		name, request, err = cors.ParseRequest(line)
+		err = adviseOnLines(line, err)
 	}
 	if err != nil {
 		s.unreadable++
@@ -130,8 +141,8 @@ func (s *stream) answer(lines *lineReader, line []byte) error {
 		return writeLine(s.output, text)
 	}
 	_, err = fmt.Fprintf(s.output, "%s: %s", s.title(name, lines.number), verdictOf(e))
-	if err == nil && e.Advice != "" {
-		_, err = fmt.Fprintf(s.output, "; %s", printable(e.Advice))
+	if advice := adviceAfter(e); err == nil && advice != "" {
+		_, err = fmt.Fprintf(s.output, "; %s", printable(worded(s.format, advice)))
 	}
 	if err == nil {
 		err = s.output.WriteByte('\n')
@@ -143,7 +154,8 @@ func (s *stream) answer(lines *lineReader, line []byte) error {
 func (s *stream) refuse(name string, number int, err error) error {
 	problem := fmt.Sprintf("line %d: %v", number, err)
 	if at, ok := errors.AsType[*cors.ParseError](err); ok {
-		problem = fmt.Sprintf("line %d, column %d: %s", number, at.Column, at.Problem)
+		_, advice, _ := strings.Cut(err.Error(), at.Error())
+		problem = fmt.Sprintf("line %d, column %d: %s%s", number, at.Column, at.Problem, advice)
 	}
 	if s.text {
 		_, err = fmt.Fprintf(s.output, "error: %s\n", problem)
@@ -157,6 +169,34 @@ func (s *stream) refuse(name string, number int, err error) error {
 		return err
 	}
 	return writeLine(s.output, text)
+}
+
+// adviseOnLines adds to why a line is no request what to do about JSON that goes
+// on in the lines after it.
+func adviseOnLines(line []byte, err error) error {
+	if err == nil {
+		return nil
+	}
+	var value json.RawMessage
+	syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(line, &value))
+	text := bytes.TrimSpace(line)
+	if !ok || len(text) == 0 || int(syntax.Offset) < len(line) || text[0] != '{' && text[0] != '[' {
+		return err
+	}
+	filter := "."
+	if text[0] == '[' {
+		filter = "'.[]'"
+	}
+	return fmt.Errorf("%w; a request is one line, and \"jq -c %s\" writes it so", err, filter)
+}
+
+// isUTF16 reports whether the first line of a file is in UTF-16: it has the mark
+// of that at its beginning, or zeros between the letters.
+func isUTF16(line []byte) bool {
+	if bytes.HasPrefix(line, []byte("\xff\xfe")) || bytes.HasPrefix(line, []byte("\xfe\xff")) {
+		return true
+	}
+	return len(line) > 1 && (line[0] == 0) != (line[1] == 0)
 }
 
 // title names a request for people.

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -18,19 +20,51 @@ const (
 	exitOK       = 0 // fine
 	exitNo       = 1 // the answer of the verb is "no": findings, denied, differences
 	exitCouldNot = 2 // the verb could not do its work
+
+	// exitInterrupted is that of a program which SIGINT ends.
+	exitInterrupted = 130
 )
 
 // errNo is what a verb returns when it did its work and the answer is "no". It
 // has printed the answer itself.
 var errNo = errors.New("no")
 
+// errInterrupted is what a verb returns that somebody stopped, who knows it.
+var errInterrupted = errors.New("interrupted")
+
 // Run runs the command line and returns the exit status.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	return run(ctx, args, os.Stdin, stdout, stderr)
+	return runAs(ctx, programName(os.Args[0]), args, os.Stdin, stdout, stderr)
+}
+
+const (
+	program = "bucketcors"
+	// plugin is how people call the program if it is installed as a plugin of
+	// kubectl, and pluginFile how kubectl finds it.
+	plugin     = "kubectl bucketcors"
+	pluginFile = "kubectl-bucketcors"
+)
+
+// programName is how people call the program that is in a file.
+func programName(path string) string {
+	if strings.TrimSuffix(filepath.Base(path), ".exe") == pluginFile {
+		return plugin
+	}
+	return program
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return runAs(ctx, program, args, stdin, stdout, stderr)
+}
+
+func runAs(ctx context.Context, name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCommand()
+	if name != program {
+		callAs(root, name)
+	}
+	if len(args) > 0 && args[0] == cobra.ShellCompRequestCmd {
+		withoutBackticks(root)
+	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -40,9 +74,30 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitOK
 	case errors.Is(err, errNo):
 		return exitNo
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
 	default:
-		fmt.Fprintln(stderr, "bucketcors:", err)
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 		return exitCouldNot
+	}
+}
+
+// callAs has the help and the errors say another name of the program.
+func callAs(root *cobra.Command, name string) {
+	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: name}
+	for _, cmd := range root.Commands() {
+		cmd.Example = strings.ReplaceAll(cmd.Example, program+" ", name+" ")
+	}
+}
+
+// interruptible ends a verb quietly that fails because its context is done.
+func interruptible(verb func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, words []string) error {
+		err := verb(cmd, words)
+		if ctx := cmd.Context(); err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+			return errInterrupted
+		}
+		return err
 	}
 }
 
@@ -61,6 +116,7 @@ Exit status: 0 fine, 1 the answer is "no", 2 could not do it.`,
 			return cmd.Help()
 		},
 	}
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newControllerCommand(),
 		newConvertCommand(),

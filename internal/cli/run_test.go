@@ -33,6 +33,37 @@ func TestWithoutArgumentsTheVerbsAreListed(t *testing.T) {
 	}
 }
 
+// A plugin of kubectl is found by the name of its file.
+func TestThePluginOfKubectlCallsItselfThat(t *testing.T) {
+	for path, want := range map[string]string{
+		"bucketcors": "bucketcors", "/usr/local/bin/kubectl-bucketcors": "kubectl bucketcors", "kubectl-bucketcors.exe": "kubectl bucketcors",
+		"/tmp/cli.test": "bucketcors",
+	} {
+		if got := programName(path); got != want {
+			t.Errorf("%s is called %q, not %q", path, got, want)
+		}
+	}
+	for arguments, want := range map[string]string{
+		"lint --help":           "\nUsage:\n  kubectl bucketcors lint -f FILE...",
+		"evaluate --help":       "\n  kubectl bucketcors evaluate -f cors.json",
+		"evaluate --methd x":    "kubectl bucketcors: unknown flag \"--methd\"",
+		"evaluate --method":     "kubectl bucketcors: flag needs an argument",
+		"evaluate x":            "kubectl bucketcors evaluate takes flags only",
+		"evaluate":              "as in: kubectl bucketcors evaluate -f",
+		"lint":                  "as in: kubectl bucketcors lint -f",
+		"convert --to x -f -":   "kubectl bucketcors: ",
+		"convert --to xml -f -": "kubectl bucketcors lint says why",
+		"evaluate -f - --origin https://a.example --method GET": "mechanically: kubectl bucketcors lint -f -",
+	} {
+		var out bytes.Buffer
+		const refused = `[{"AllowedOrigins": ["*"], "AllowedMethods": ["get"]}]`
+		_ = runAs(t.Context(), plugin, strings.Fields(arguments), strings.NewReader(refused), &out, &out)
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %q is missing in\n%s", arguments, want, out.String())
+		}
+	}
+}
+
 func TestTheVersionIsPrinted(t *testing.T) {
 	status, stdout, _ := runCommand(t, "version")
 	if want := regexp.MustCompile(`^bucketcors \S+ \(go\S+, \w+/\w+\)\n$`); status != exitOK || !want.MatchString(stdout) {
@@ -54,7 +85,7 @@ func TestWhatCannotWorkIsRefusedWithTheRemedy(t *testing.T) {
 		want      string
 	}{
 		"an unknown verb":          {[]string{"contoller"}, "Did you mean this?\n\tcontroller"},
-		"an unknown flag":          {[]string{"controller", "--interval=5m"}, "unknown flag: --interval"},
+		"an unknown flag":          {[]string{"controller", "--interval=5m"}, `unknown flag "--interval" (bucketcors controller --help lists all)`},
 		"an unknown output":        {[]string{"version", "-o", "yaml"}, `unknown output "yaml": use text or json`},
 		"words after a verb":       {[]string{"controller", "now"}, `unknown command "now"`},
 		"too short an interval":    {[]string{"controller", "--namespace=x", "--drift-check-interval=1s"}, "--drift-check-interval is 1s: it has to be from 10s to 8760h"},
