@@ -4,7 +4,6 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,16 +113,9 @@ func (o *evaluateOptions) run(cmd *cobra.Command) error {
 // print prints the answer of the bucket with this index, of so many.
 func (o *evaluateOptions) print(w io.Writer, b askedBucket, question asked, e cors.Explanation, index, of int) error {
 	if o.output.value == "json" {
-		line, err := e.JSON("")
+		line, err := e.JSON(cors.Subject{Document: b.document.Name})
 		if err != nil {
 			return fmt.Errorf("write the answer as JSON: %w", err)
-		}
-		if name := b.document.Name; name != "" {
-			key, err := json.Marshal(name)
-			if err != nil {
-				return fmt.Errorf("write the answer as JSON: %w", err)
-			}
-			line = slices.Concat([]byte(`{"document":`), key, []byte(","), line[1:])
 		}
 		return writeLine(w, line)
 	}

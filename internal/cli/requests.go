@@ -134,7 +134,7 @@ func (s *stream) answer(lines *lineReader, line []byte) error {
 		s.denied++
 	}
 	if !s.text {
-		text, err := e.JSON(name)
+		text, err := e.JSON(cors.Subject{Request: name})
 		if err != nil {
 			return s.refuse(name, lines.number, err)
 		}

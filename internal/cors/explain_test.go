@@ -159,7 +159,7 @@ func checkExplanation(t *testing.T, p *cors.Policy, r cors.Request, e cors.Expla
 	if n := e.Nearest; n != nil && (len(n.Missing) == 0 || e.Reason != cors.NoRuleMatches || !strings.HasPrefix(e.Advice, n.String())) {
 		t.Errorf("%+v: nearest %+v, advice %q", r, n, e.Advice)
 	}
-	if data, err := e.JSON("x"); err != nil || !json.Valid(data) || bytes.ContainsAny(data, "\r\n") {
+	if data, err := e.JSON(cors.Subject{Document: "d", Request: "x"}); err != nil || !json.Valid(data) || bytes.ContainsAny(data, "\r\n") {
 		t.Errorf("%+v: %s, %v", r, data, err)
 	}
 }

@@ -7,17 +7,24 @@ import (
 	"encoding/json"
 )
 
+// Subject is what an explanation is about, for those who ask about several.
+type Subject struct {
+	Document string // the name of the configuration; empty for none
+	Request  string // the name of the request; empty for none
+}
+
 // JSON is the explanation on one line, without a line feed at its end, as
-// `bucketcors evaluate -o json` prints it. The name is that of the request; empty
-// for none. What is not UTF-8 is replaced, because JSON cannot carry it.
+// `bucketcors evaluate -o json` prints it. What is not UTF-8 is replaced, because
+// JSON cannot carry it.
 //
 // The keys come in this order, and those that may be absent are so where they
-// would say nothing: name, allowed, status, code, message, method, resourceType
+// would say nothing: document, name, allowed, status, code, message, method, resourceType
 // (S3's own answer to a preflight), rule (-1 for none), ruleID, headers (an object
 // in the order in which S3 sends them), reason, confidence, doubts, nearest,
 // advice, trace.
-func (e Explanation) JSON(name string) ([]byte, error) {
+func (e Explanation) JSON(subject Subject) ([]byte, error) {
 	document := struct {
+		Document     string      `json:"document,omitempty"`
 		Name         string      `json:"name,omitempty"`
 		Allowed      bool        `json:"allowed"`
 		Status       int         `json:"status,omitempty"`
@@ -35,7 +42,7 @@ func (e Explanation) JSON(name string) ([]byte, error) {
 		Advice       string      `json:"advice,omitempty"`
 		Trace        []RuleTrace `json:"trace"`
 	}{
-		name, e.Allowed, e.Status, e.Code, e.Message, e.Method, e.ResourceType, e.Rule, e.RuleID, e.Headers(),
+		subject.Document, subject.Request, e.Allowed, e.Status, e.Code, e.Message, e.Method, e.ResourceType, e.Rule, e.RuleID, e.Headers(),
 		e.Reason, e.Confidence.String(), e.Doubts.texts(), nil, e.Advice, e.Trace,
 	}
 	if n := e.Nearest; n != nil {

@@ -127,8 +127,8 @@ func TestParseJSONRefuses(t *testing.T) {
 		"a comma more":           {`[{"ID":"a"},]`, "line 1, column 13: not JSON: invalid character ']'"},
 		"the wrong bracket":      {`[}`, "line 1, column 2: not JSON: invalid character '}'"},
 		"deep nesting":           {strings.Repeat("[", 1<<20), "line 1, column 2: want a rule, which is an object, not an array"},
-		"UTF-16":                 {"\xff\xfe[\x00]\x00", "line 1, column 1: not UTF-8; save the file in that encoding"},
-		"Latin-1":                {"[\n{\"ID\":\"äb\xe9\"}]", "line 2, column 10: not UTF-8; save the file in that encoding"},
+		"UTF-16":                 {"\xff\xfe[\x00]\x00", "line 1, column 1: not UTF-8; save it as UTF-8"},
+		"Latin-1":                {"[\n{\"ID\":\"äb\xe9\"}]", "line 2, column 10: not UTF-8; save it as UTF-8"},
 		"half of a surrogate":    {`[{"ID":"a\ud83d"}]`, "line 1, column 8: the string has half of a surrogate pair, which is no character"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -43,7 +43,7 @@ func checkEncoding(data []byte) error {
 	for {
 		r, size := utf8.DecodeRune(data[offset:])
 		if r == utf8.RuneError && size == 1 {
-			return parseErrorAt(data, offset, "not UTF-8; save the file in that encoding")
+			return parseErrorAt(data, offset, "not UTF-8; save it as UTF-8")
 		}
 		offset += size
 	}

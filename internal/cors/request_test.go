@@ -281,7 +281,7 @@ func TestExplanationsInJSON(t *testing.T) {
 		if err != nil {
 			t.Fatalf("line %d: %v", i+1, err)
 		}
-		got, err := policy.Explain(r).JSON(name)
+		got, err := policy.Explain(r).JSON(cors.Subject{Request: name})
 		if err != nil || !bytes.Equal(got, answers[i]) {
 			t.Errorf("line %d, %v\ngot  %s\nwant %s", i+1, err, got, answers[i])
 		}
@@ -289,7 +289,7 @@ func TestExplanationsInJSON(t *testing.T) {
 }
 
 func TestAnEmptyExplanationHasNoNull(t *testing.T) {
-	got, err := cors.Explanation{}.JSON("")
+	got, err := cors.Explanation{}.JSON(cors.Subject{Request: ""})
 	if want := `{"allowed":false,"rule":0,"headers":{},"reason":"","confidence":"high","trace":[]}`; err != nil || string(got) != want {
 		t.Errorf("got %s, %v\nwant %s", got, err, want)
 	}

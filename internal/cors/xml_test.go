@@ -116,7 +116,7 @@ func TestParseXMLRefuses(t *testing.T) {
 		"an endless name":          {"<CORSConfiguration></" + strings.Repeat("b", 1000) + ">", "not XML: element <CORSConfiguration> closed by </bbbb"},
 		"the wrong end":            {"<CORSConfiguration></b>", "not XML: element <CORSConfiguration> closed by </b>"},
 		"a character that is none": {inRule("<ID>\x01</ID>"), "not XML: illegal character code U+0001"},
-		"Latin-1":                  {inRule("<ID>\xe9</ID>"), "line 2, column 15: not UTF-8; save the file in that encoding"},
+		"Latin-1":                  {inRule("<ID>\xe9</ID>"), "line 2, column 15: not UTF-8; save it as UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := cors.ParseXML([]byte(test.document))
