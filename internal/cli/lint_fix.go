@@ -65,23 +65,11 @@ func (o *lintOptions) mend(file *document.File) (*document.File, []fix, error) {
 
 // valueAt is a value of a list of a rule.
 func valueAt(r cors.Rule, field cors.Field, index int) string {
-	var list []string
-	switch field {
-	case cors.FieldAllowedOrigins:
-		list = r.AllowedOrigins
-	case cors.FieldAllowedMethods:
-		list = r.AllowedMethods
-	case cors.FieldAllowedHeaders:
-		list = r.AllowedHeaders
-	case cors.FieldExposeHeaders:
-		list = r.ExposeHeaders
-	case cors.FieldID, cors.FieldMaxAgeSeconds:
-		// No lists.
-	}
-	if index < 0 || index >= len(list) {
+	list := r.List(field)
+	if list == nil || index < 0 || index >= len(*list) {
 		return ""
 	}
-	return list[index]
+	return (*list)[index]
 }
 
 // replaceFile writes a file so that nobody ever sees half of it: beside it first,

@@ -45,3 +45,19 @@ type Rule struct {
 	// Nil (S3 sends no Access-Control-Max-Age) is not 0.
 	MaxAgeSeconds *int32
 }
+
+// List is the list of values that a field is; nil for a field that is none.
+func (r *Rule) List(field Field) *[]string {
+	switch field {
+	case FieldAllowedOrigins:
+		return &r.AllowedOrigins
+	case FieldAllowedMethods:
+		return &r.AllowedMethods
+	case FieldAllowedHeaders:
+		return &r.AllowedHeaders
+	case FieldExposeHeaders:
+		return &r.ExposeHeaders
+	case FieldID, FieldMaxAgeSeconds:
+	}
+	return nil
+}

@@ -94,22 +94,6 @@ type edit struct {
 
 var valuePath = regexp.MustCompile(`^rules\[(\d{1,9})\]\.([A-Za-z]+)\[(\d{1,9})\]$`)
 
-// valuesOf is the list of strings that a field of a rule is; nil for others.
-func valuesOf(r *cors.Rule, field cors.Field) *[]string {
-	switch field {
-	case cors.FieldAllowedOrigins:
-		return &r.AllowedOrigins
-	case cors.FieldAllowedMethods:
-		return &r.AllowedMethods
-	case cors.FieldAllowedHeaders:
-		return &r.AllowedHeaders
-	case cors.FieldExposeHeaders:
-		return &r.ExposeHeaders
-	case cors.FieldID, cors.FieldMaxAgeSeconds:
-	}
-	return nil
-}
-
 // group puts the changes of each list together, in the order of the file.
 func (a *application) group(changes []Change) error {
 	type key struct {
@@ -132,10 +116,10 @@ func (a *application) group(changes []Change) error {
 		l := lists[k]
 		if l == nil {
 			rules := c.Document.Configuration.Rules
-			if rule >= len(rules) || valuesOf(&rules[rule], k.field) == nil {
+			if rule >= len(rules) || rules[rule].List(k.field) == nil {
 				return fmt.Errorf("cannot change %s: there is no such list", c.Path)
 			}
-			l = &changedList{document, rule, k.field, *valuesOf(&rules[rule], k.field), map[int][]string{}}
+			l = &changedList{document, rule, k.field, *rules[rule].List(k.field), map[int][]string{}}
 			lists[k] = l
 			a.lists = append(a.lists, l)
 		}
@@ -242,7 +226,7 @@ func (a *application) verify(data []byte) error {
 		want[i].Rules = slices.Clone(d.Configuration.Rules)
 	}
 	for _, l := range a.lists {
-		*valuesOf(&want[l.document].Rules[l.rule], l.field) = l.result()
+		*want[l.document].Rules[l.rule].List(l.field) = l.result()
 	}
 	for i, d := range a.file.Documents {
 		got := again.Documents[i]
@@ -261,7 +245,7 @@ func sameRules(a, b cors.Configuration) bool {
 		for _, field := range []cors.Field{
 			cors.FieldAllowedOrigins, cors.FieldAllowedMethods, cors.FieldAllowedHeaders, cors.FieldExposeHeaders,
 		} {
-			if !slices.Equal(*valuesOf(&x, field), *valuesOf(&y, field)) {
+			if !slices.Equal(*x.List(field), *y.List(field)) {
 				return false
 			}
 		}

@@ -102,7 +102,7 @@ func Apply(c cors.Configuration, edits []Edit) cors.Configuration {
 					list = append(list, v)
 				}
 			}
-			setValues(&rules[i], field, list)
+			*rules[i].List(field) = list
 		}
 	}
 	return cors.Configuration{Rules: rules}
@@ -115,27 +115,8 @@ var listFields = []cors.Field{
 
 // values is a list of a rule.
 func values(r cors.Rule, field cors.Field) []string {
-	if list := listOf(&r, field); list != nil {
+	if list := r.List(field); list != nil {
 		return *list
 	}
 	return nil
-}
-
-func setValues(r *cors.Rule, field cors.Field, list []string) {
-	*listOf(r, field) = list
-}
-
-func listOf(r *cors.Rule, field cors.Field) *[]string {
-	switch field {
-	case cors.FieldAllowedOrigins:
-		return &r.AllowedOrigins
-	case cors.FieldAllowedMethods:
-		return &r.AllowedMethods
-	case cors.FieldAllowedHeaders:
-		return &r.AllowedHeaders
-	case cors.FieldExposeHeaders:
-		return &r.ExposeHeaders
-	default:
-		return nil
-	}
 }
