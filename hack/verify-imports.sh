@@ -20,7 +20,7 @@ matching() { grep -E -- "$1" || true; }
 without() { grep -vE -- "$1" || true; }
 
 # A rule about packages that are not there would hold for ever.
-for pattern in ./api/v1alpha1 ./controllers/... ./internal/cors/... ./internal/s3/...; do
+for pattern in ./api/v1alpha1 ./controllers/... ./internal/cors/... ./internal/lint/... ./internal/s3/...; do
   found=$(go list "$pattern" 2>/dev/null)
   if [[ -z $found ]]; then
     echo "no package matches $pattern: mend hack/verify-imports.sh"
@@ -31,6 +31,10 @@ done
 found=$(go list -deps -f '{{if not .Standard}}{{.ImportPath}}{{end}}' ./internal/cors/... |
   without "^$module/internal/cors(/|\$)")
 judge "internal/cors imports the standard library only" "$found"
+
+found=$(go list -deps ./internal/lint/... | matching "^$module/" |
+  without "^$module/internal/(cors|lint)(/|\$)")
+judge "internal/lint knows only the evaluator" "$found"
 
 found=$(go list -deps ./controllers/... |
   matching "^($module/internal/(s3|cli)|github\.com/aws)(/|\$)")
