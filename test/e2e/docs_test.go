@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+var yamlBlock = regexp.MustCompile("(?s)(Bad:\n\n)?```yaml\n(.*?)```")
 
+// Those after "Bad:" are there to be refused.
 func TestEveryManifestInTheDocsWorksWhenPasted(t *testing.T) {
 	t.Parallel()
 	if _, err := world.kubectl.Run(t.Context(), "{apiVersion: v1, kind: Namespace, metadata: {name: team-a}}", "apply", "-f", "-"); err != nil {
@@ -28,12 +29,13 @@ func TestEveryManifestInTheDocsWorksWhenPasted(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, block := range yamlBlock.FindAllStringSubmatch(string(content), -1) {
-			if !strings.Contains(block[1], "apiVersion:") {
+			bad, manifest := block[1] != "", block[2]
+			if !strings.Contains(manifest, "apiVersion:") {
 				continue
 			}
 			manifests++
-			if _, err := world.kubectl.Run(t.Context(), block[1], "apply", "--dry-run=server", "-f", "-"); err != nil {
-				t.Errorf("%s: %v\n%s", page, err, block[1])
+			if _, err := world.kubectl.Run(t.Context(), manifest, "apply", "--dry-run=server", "-f", "-"); (err != nil) != bad {
+				t.Errorf("%s: bad: %t, and the API server says: %v\n%s", page, bad, err, manifest)
 			}
 		}
 	}
