@@ -18,8 +18,8 @@ type index struct {
 	// wild holds the other patterns by what follows the "*", read backwards,
 	// and for each of those by what precedes it. Nil for none.
 	wild *tree[*tree[ruleSet]]
-	// few are all patterns of exact and wild, if they are so few that one after
-	// another is quicker than a map and a tree; as is usual for headers.
+	// few are there in place of exact and wild if one pattern after another is
+	// quicker than a map and a tree; as is usual for headers.
 	few []indexed
 	// others are looked at one by one; AWS has none.
 	others []otherPattern
@@ -56,25 +56,13 @@ func (x *index) addOther(rule int, match func(string) bool) {
 
 // add adds the patterns of all rules, by rule; only once.
 func (x *index) add(rules [][]pattern) {
-	x.exact = map[string]ruleSet{}
 	distinct := map[pattern]ruleSet{}
-	bySuffix := map[string]map[string]ruleSet{}
 	for i, patterns := range rules {
 		for _, p := range patterns {
-			if p != (pattern{wild: true}) {
-				put(distinct, p, i)
-			}
-			switch {
-			case !p.wild:
-				put(x.exact, p.prefix, i)
-			case p.prefix == "" && p.suffix == "":
+			if p == (pattern{wild: true}) {
 				x.any.add(i)
-			default:
-				key := reverse(p.suffix)
-				if bySuffix[key] == nil {
-					bySuffix[key] = map[string]ruleSet{}
-				}
-				put(bySuffix[key], p.prefix, i)
+			} else {
+				put(distinct, p, i)
 			}
 		}
 	}
@@ -82,6 +70,20 @@ func (x *index) add(rules [][]pattern) {
 		for p, rules := range distinct {
 			x.few = append(x.few, indexed{p, rules})
 		}
+		return
+	}
+	x.exact = map[string]ruleSet{}
+	bySuffix := map[string]map[string]ruleSet{}
+	for p, rules := range distinct {
+		if !p.wild {
+			x.exact[p.prefix] = rules
+			continue
+		}
+		key := reverse(p.suffix)
+		if bySuffix[key] == nil {
+			bySuffix[key] = map[string]ruleSet{}
+		}
+		bySuffix[key][p.prefix] = rules
 	}
 	if len(bySuffix) > 0 {
 		trees := make(map[string]*tree[ruleSet], len(bySuffix))
