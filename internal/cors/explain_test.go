@@ -8,13 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
+	"github.com/bucketcors/bucketcors/internal/cors/vectors"
 )
 
 // explanationGroup is what we say about some requests to one bucket, as the files
@@ -74,23 +73,13 @@ func (c explanationCase) request() cors.Request {
 
 func readExplanations(t testing.TB) []explanationGroup {
 	t.Helper()
-	files, err := filepath.Glob("testdata/explanations/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no explanations: %v", err)
+	files, err := vectors.ReadAs[explanationGroup]("testdata/explanations")
+	if err != nil {
+		t.Fatal(err)
 	}
 	var groups []explanationGroup
 	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := json.NewDecoder(bytes.NewReader(data))
-		d.DisallowUnknownFields()
-		var more []explanationGroup
-		if err := d.Decode(&more); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		groups = append(groups, more...)
+		groups = append(groups, file.Vectors...)
 	}
 	return groups
 }

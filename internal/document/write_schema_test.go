@@ -3,12 +3,10 @@
 package document_test
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
-	"k8s.io/kube-openapi/pkg/validation/spec"
 	"k8s.io/kube-openapi/pkg/validation/strfmt"
 	"k8s.io/kube-openapi/pkg/validation/validate"
 	"sigs.k8s.io/yaml"
@@ -21,23 +19,8 @@ import (
 // rules, of which none is about CORS rules.
 func policySchema(t *testing.T) *validate.SchemaValidator {
 	t.Helper()
-	data, err := os.ReadFile("../../config/crd/bases/s3.bucketcors.dev_bucketcorspolicies.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var crd struct {
-		Spec struct {
-			Versions []struct {
-				Schema struct {
-					OpenAPIV3Schema spec.Schema `json:"openAPIV3Schema"`
-				} `json:"schema"`
-			} `json:"versions"`
-		} `json:"spec"`
-	}
-	if err := yaml.Unmarshal(data, &crd); err != nil {
-		t.Fatal(err)
-	}
-	return validate.NewSchemaValidator(&crd.Spec.Versions[0].Schema.OpenAPIV3Schema, nil, "", strfmt.Default)
+	schema := schemaOfPolicies(t)
+	return validate.NewSchemaValidator(&schema, nil, "", strfmt.Default)
 }
 
 // The bounds of the schema are those of Write: what it writes at the bound, the

@@ -3,7 +3,6 @@
 package s3
 
 import (
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,25 +12,11 @@ import (
 	"github.com/bucketcors/bucketcors/internal/bucket"
 	"github.com/bucketcors/bucketcors/internal/cors"
 	"github.com/bucketcors/bucketcors/internal/localenv"
+	"github.com/bucketcors/bucketcors/internal/localenv/localenvtest"
 )
 
 func TestOnARealServer(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs a real server, which may have to be built first")
-	}
-	assets, err := localenv.Ensure(t.Context(), os.Stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := localenv.StartS3(t.Context(), localenv.S3Options{Assets: assets})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := localenvtest.StartS3(t)
 	if err := server.CreateBucket("assets"); err != nil {
 		t.Fatal(err)
 	}

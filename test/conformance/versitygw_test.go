@@ -9,15 +9,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,13 +26,14 @@ import (
 	"github.com/bucketcors/bucketcors/internal/cors"
 	"github.com/bucketcors/bucketcors/internal/cors/vectors"
 	"github.com/bucketcors/bucketcors/internal/localenv"
+	"github.com/bucketcors/bucketcors/internal/localenv/localenvtest"
 )
 
 // TestVersitygwAnswersTheVectorsAsItsDialectPredicts puts the configuration of
 // every vector on a bucket of a real versitygw and sends the request. The answer
 // has to be the one that the evaluator gives for the dialect.
 func TestVersitygwAnswersTheVectorsAsItsDialectPredicts(t *testing.T) {
-	server := start(t)
+	server := localenvtest.StartS3(t)
 	sent := 0
 	for i, g := range readGroups(t) {
 		policy, err := g.Compile(cors.VersityGW)
@@ -101,34 +99,21 @@ func readGroups(t *testing.T) []vectors.Group {
 // TestVersitygwRefusesWhatItsDialectRefuses sends every configuration of the
 // validation vectors to a real versitygw.
 func TestVersitygwRefusesWhatItsDialectRefuses(t *testing.T) {
-	files, err := filepath.Glob("../../internal/cors/testdata/validation/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no vectors: %v", err)
+	files, err := vectors.ReadAs[vectors.Validation]("../../internal/cors/testdata/validation")
+	if err != nil {
+		t.Fatal(err)
 	}
-	server := start(t)
+	server := localenvtest.StartS3(t)
 	if err := server.CreateBucket("validation"); err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var stored []struct {
-			Name          string
-			Repeat        int
-			Configuration json.RawMessage
-		}
-		if err := json.Unmarshal(data, &stored); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		for _, v := range stored {
-			t.Run(filepath.Base(file)+"/"+v.Name, func(t *testing.T) {
-				c, err := cors.ParseJSON(v.Configuration)
+		for _, v := range file.Vectors {
+			t.Run(file.Name+"/"+v.Name, func(t *testing.T) {
+				c, err := v.Parse()
 				if err != nil {
 					t.Fatal(err)
 				}
-				c.Rules = slices.Repeat(c.Rules, max(1, v.Repeat))
 				checkRefusal(t, server, c)
 			})
 		}
@@ -181,27 +166,6 @@ func put(t *testing.T, server *localenv.S3Server, bucketName string, c cors.Conf
 
 func keys(server *localenv.S3Server) aws.Credentials {
 	return aws.Credentials{AccessKeyID: server.AccessKeyID, SecretAccessKey: server.SecretAccessKey}
-}
-
-func start(t *testing.T) *localenv.S3Server {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("runs a real server, which may have to be built first")
-	}
-	assets, err := localenv.Ensure(t.Context(), os.Stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := localenv.StartS3(t.Context(), localenv.S3Options{Assets: assets})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server
 }
 
 // answer is what a server says, as far as CORS goes.

@@ -79,73 +79,125 @@ func (g Group) Compile(d *cors.Dialect) (*cors.Policy, error) {
 	}
 }
 
-// Read reads the files of a directory.
-func Read(dir string) ([]Group, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+// File is what one file holds.
+type File[T any] struct {
+	Name    string // without extension
+	Vectors []T
+}
+
+// ReadAs reads the files of a directory, each of which holds an array of T and no
+// key that T does not know.
+func ReadAs[T any](dir string) ([]File[T], error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
 		return nil, err
 	}
-	if len(files) == 0 {
+	if len(paths) == 0 {
 		return nil, fmt.Errorf("no vectors in %s", dir)
+	}
+	files := make([]File[T], len(paths))
+	for i, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.DisallowUnknownFields()
+		files[i].Name = strings.TrimSuffix(filepath.Base(path), ".json")
+		if err := d.Decode(&files[i].Vectors); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return files, nil
+}
+
+// Validation is what a server makes of a PutBucketCors.
+type Validation struct {
+	Name          string          `json:"name"`
+	Source        string          `json:"source"`
+	Dialect       string          `json:"dialect,omitempty"` // AWS if absent
+	Repeat        int             `json:"repeat,omitempty"`  // how often the rules are there; once if absent
+	Configuration json.RawMessage `json:"configuration"`     // as for cors.ParseJSON
+	Mistakes      []Mistake       `json:"mistakes"`          // none for what is accepted
+}
+
+// Mistake is a cors.Mistake as the files hold it.
+type Mistake struct {
+	Path       string             `json:"path"`
+	Reason     cors.MistakeReason `json:"reason"`
+	Text       string             `json:"text"` // what we say
+	Status     int                `json:"status,omitempty"`
+	Code       string             `json:"code,omitempty"` // what the server says, if it is known
+	Message    string             `json:"message,omitempty"`
+	Confidence string             `json:"confidence,omitempty"`
+}
+
+// Parse is the configuration that is sent.
+func (v Validation) Parse() (cors.Configuration, error) {
+	c, err := cors.ParseJSON(v.Configuration)
+	if err != nil {
+		return cors.Configuration{}, fmt.Errorf("%s: %w", v.Name, err)
+	}
+	c.Rules = slices.Repeat(c.Rules, max(1, v.Repeat))
+	return c, nil
+}
+
+// storedGroup is a Group as the files hold it.
+type storedGroup struct {
+	Name          string          `json:"name"`
+	Configuration json.RawMessage `json:"configuration"` // as for cors.ParseJSON; null for a bucket without
+	MissingBucket bool            `json:"missingBucket"`
+	Cases         []struct {
+		Name    string `json:"name"`
+		Source  string `json:"source"`
+		Request struct {
+			HTTPMethod string            `json:"httpMethod"`
+			Resource   string            `json:"resource"`
+			Headers    map[string]string `json:"headers"`
+		} `json:"request"`
+		Want Decision `json:"want"`
+	} `json:"cases"`
+}
+
+// Read reads the decisions in the files of a directory.
+func Read(dir string) ([]Group, error) {
+	files, err := ReadAs[storedGroup](dir)
+	if err != nil {
+		return nil, err
 	}
 	var groups []Group
 	for _, file := range files {
-		read, err := readFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+		for _, stored := range file.Vectors {
+			g, err := stored.group(file.Name)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %s: %w", file.Name, stored.Name, err)
+			}
+			groups = append(groups, g)
 		}
-		groups = append(groups, read...)
 	}
 	return groups, nil
 }
 
-func readFile(file string) ([]Group, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	var stored []struct {
-		Name          string          `json:"name"`
-		Configuration json.RawMessage `json:"configuration"` // as for cors.ParseJSON; null for a bucket without
-		MissingBucket bool            `json:"missingBucket"`
-		Cases         []struct {
-			Name    string `json:"name"`
-			Source  string `json:"source"`
-			Request struct {
-				HTTPMethod string            `json:"httpMethod"`
-				Resource   string            `json:"resource"`
-				Headers    map[string]string `json:"headers"`
-			} `json:"request"`
-			Want Decision `json:"want"`
-		} `json:"cases"`
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&stored); err != nil {
-		return nil, err
-	}
-	groups := make([]Group, len(stored))
-	for i, s := range stored {
-		g := Group{File: strings.TrimSuffix(filepath.Base(file), ".json"), Name: s.Name, MissingBucket: s.MissingBucket}
-		if !s.MissingBucket && string(s.Configuration) != "null" {
-			if g.Configuration, err = cors.ParseJSON(s.Configuration); err != nil {
-				return nil, fmt.Errorf("%s: %w", s.Name, err)
-			}
+func (s storedGroup) group(file string) (Group, error) {
+	g := Group{File: file, Name: s.Name, MissingBucket: s.MissingBucket}
+	if !s.MissingBucket && string(s.Configuration) != "null" {
+		var err error
+		if g.Configuration, err = cors.ParseJSON(s.Configuration); err != nil {
+			return Group{}, err
 		}
-		for _, c := range s.Cases {
-			r := cors.Request{
-				Method:         c.Request.HTTPMethod,
-				Origin:         c.Request.Headers["Origin"],
-				RequestMethod:  c.Request.Headers["Access-Control-Request-Method"],
-				RequestHeaders: c.Request.Headers["Access-Control-Request-Headers"],
-				Blank:          slices.Contains(slices.Collect(maps.Values(c.Request.Headers)), ""),
-			}
-			if c.Request.Resource == "bucket" {
-				r.Resource = cors.Bucket
-			}
-			g.Cases = append(g.Cases, Case{Name: c.Name, Source: c.Source, Request: r, Headers: c.Request.Headers, Want: c.Want})
-		}
-		groups[i] = g
 	}
-	return groups, nil
+	for _, c := range s.Cases {
+		r := cors.Request{
+			Method:         c.Request.HTTPMethod,
+			Origin:         c.Request.Headers["Origin"],
+			RequestMethod:  c.Request.Headers["Access-Control-Request-Method"],
+			RequestHeaders: c.Request.Headers["Access-Control-Request-Headers"],
+			Blank:          slices.Contains(slices.Collect(maps.Values(c.Request.Headers)), ""),
+		}
+		if c.Request.Resource == "bucket" {
+			r.Resource = cors.Bucket
+		}
+		g.Cases = append(g.Cases, Case{Name: c.Name, Source: c.Source, Request: r, Headers: c.Request.Headers, Want: c.Want})
+	}
+	return g, nil
 }
