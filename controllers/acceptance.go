@@ -37,8 +37,8 @@ func (a acceptance) workable() bool {
 	return a.reason == s3v1alpha1.ReasonAccepted || a.reason == s3v1alpha1.ReasonNotPermitted
 }
 
-// accept judges a policy. The provider is nil when it does not exist.
-func accept(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProvider) acceptance {
+// accept judges a policy of a tenant. The provider is nil when it does not exist.
+func accept(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProvider, who tenant) acceptance {
 	a := acceptance{desired: configurationFor(policy.Spec.Rules)}
 	if _, err := cors.Compile(a.desired); err != nil {
 		a.verdict = refuse(s3v1alpha1.ReasonInvalidRules, describeMistakes(err))
@@ -52,7 +52,7 @@ func accept(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProv
 
 	var denied []string
 	for _, reference := range policy.Spec.Buckets {
-		if !granted(provider.Spec.Access, policy.Namespace, reference.Name) {
+		if !granted(provider.Spec.Access, who, reference.Name) {
 			denied = append(denied, fmt.Sprintf("%q", reference.Name))
 		}
 	}

@@ -128,7 +128,7 @@ func TestWhatCanBeSaidOfAPolicyBeforeAnyRequest(t *testing.T) {
 			if tt.ref != "" {
 				policy.Spec.ProviderRef = &s3v1alpha1.ProviderReference{Name: tt.ref}
 			}
-			a := accept(policy, tt.provider)
+			a := accept(policy, tt.provider, tenant{namespace: policy.Namespace})
 			if a.reason != tt.reason || a.message != tt.message {
 				t.Errorf("got  %s: %s\nwant %s: %s", a.reason, a.message, tt.reason, tt.message)
 			}

@@ -46,7 +46,7 @@ func TestGrantsDecideWhoMayHavePoliciesForABucket(t *testing.T) {
 		"a pattern that cannot be read hides no other one": {[]s3v1alpha1.AccessGrant{grant("*", "[a,assets")}, "team-a", "assets", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := granted(tt.grants, tt.namespace, tt.bucket); got != tt.want {
+			if got := granted(tt.grants, tenant{namespace: tt.namespace}, tt.bucket); got != tt.want {
 				t.Errorf("granted(%v, %q, %q) = %t", tt.grants, tt.namespace, tt.bucket, got)
 			}
 		})

@@ -26,3 +26,13 @@ type Bucket interface {
 type Buckets interface {
 	Open(ctx context.Context, provider bucket.Provider, location bucket.Location) (Bucket, error)
 }
+
+// Connections are what Buckets holds of each provider.
+type Connections interface {
+	// Check is whether a provider can be used as it is written and its credentials
+	// can be had: those of a role are asked for, unless they are there already. The
+	// service itself is not asked. The error is a *bucket.Error.
+	Check(ctx context.Context, provider bucket.Provider) error
+	// Forget drops what is held of a provider that is gone.
+	Forget(providerName string)
+}

@@ -13,32 +13,40 @@ import (
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 )
 
-// claimant is a policy that names a bucket, together with the provider through
-// which it reaches it; nil when that does not exist.
+// claimant is a policy that names a bucket, together with what decides whether
+// it may.
 type claimant struct {
-	policy   *s3v1alpha1.BucketCORSPolicy
+	policy *s3v1alpha1.BucketCORSPolicy
+	// provider is the one through which the policy reaches the bucket; nil when it
+	// does not exist.
 	provider *s3v1alpha1.BucketProvider
+	// tenant is the namespace of the policy.
+	tenant tenant
 }
 
-// ownerOf is the policy that a bucket belongs to: the oldest of those that name
-// it and may, whether or not its rules are in order, so that a slip in the
-// owner's spec does not hand the bucket to somebody else. Policies of the same
-// second are ordered by namespace and name. Nil when nobody may.
-//
-// A policy that is going away owns its buckets until it is gone: it may still
-// have to clean up.
-func ownerOf(service, bucketName string, claimants []claimant) *s3v1alpha1.BucketCORSPolicy {
-	var owner *s3v1alpha1.BucketCORSPolicy
-	for _, c := range claimants {
-		if c.provider == nil || serviceOf(c.provider) != service || !names(c.policy, bucketName) ||
-			!granted(c.provider.Spec.Access, c.policy.Namespace, bucketName) {
-			continue
-		}
-		if owner == nil || byAge(c.policy, owner) < 0 {
-			owner = c.policy
-		}
-	}
-	return owner
+// claim is who has a bucket. The zero value is a bucket that nobody has.
+type claim struct {
+	// decider is the oldest of the policies that name the bucket and may. Its
+	// sharing decides for all; nil when there is none.
+	decider *s3v1alpha1.BucketCORSPolicy
+	// holders are the policies whose rules make up the configuration, in the order
+	// of their rules: the decider alone when it is Exclusive, otherwise all that are
+	// Shared.
+	holders []claimant
+}
+
+// holds is whether a policy is one of the holders.
+func (c claim) holds(policy *s3v1alpha1.BucketCORSPolicy) bool {
+	return slices.ContainsFunc(c.holders, func(h claimant) bool { return h.policy.UID == policy.UID })
+}
+
+// claimOn is who has a bucket, of those that name it and may, whether or not
+// their rules are in order, so that a slip in the spec of an owner does not hand
+// the bucket to somebody else. A policy that is going away has no claim any
+// more. The oldest decides; policies of the same second are ordered by namespace
+// and name. The order of claimants is of no matter.
+func claimOn(key bucketKey, claimants []claimant) claim {
+	return claim{}
 }
 
 func names(policy *s3v1alpha1.BucketCORSPolicy, bucketName string) bool {

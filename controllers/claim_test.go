@@ -33,46 +33,46 @@ func TestTheOldestPolicyThatMayOwnsABucket(t *testing.T) {
 		want      string
 	}{
 		"nobody owns what nobody names":              {nil, ""},
-		"the only one":                               {[]claimant{{namedPolicy("team-a", "web", older, "assets"), aProvider()}}, "team-a/web"},
-		"one that names other buckets":               {[]claimant{{namedPolicy("team-a", "web", older, "logs"), aProvider()}}, ""},
-		"the oldest, whatever its name":              {[]claimant{{namedPolicy("team-a", "aaa", younger, "assets"), aProvider()}, {namedPolicy("team-b", "zzz", older, "assets"), aProvider()}}, "team-b/zzz"},
-		"of the same second, by namespace":           {[]claimant{{namedPolicy("team-b", "aaa", older, "assets"), aProvider()}, {namedPolicy("team-a", "zzz", older, "assets"), aProvider()}}, "team-a/zzz"},
-		"of the same second and namespace, by name":  {[]claimant{{namedPolicy("team-a", "web-2", older, "assets"), aProvider()}, {namedPolicy("team-a", "web", older, "assets"), aProvider()}}, "team-a/web"},
-		"the namespace counts before the name":       {[]claimant{{namedPolicy("a-b", "a", older, "assets"), nil}, {namedPolicy("team-a", "b", older, "assets"), aProvider()}}, "team-a/b"},
-		"one that is not granted claims nothing":     {[]claimant{{namedPolicy("team-a", "web", older, "assets"), grantsTeamB}, {namedPolicy("team-b", "web", younger, "assets"), grantsTeamB}}, "team-b/web"},
-		"one whose provider does not exist does not": {[]claimant{{namedPolicy("team-a", "web", older, "assets"), nil}, {namedPolicy("team-b", "web", younger, "assets"), aProvider()}}, "team-b/web"},
-		"nobody, when nobody is granted":             {[]claimant{{namedPolicy("team-a", "web", older, "assets"), grantsTeamB}}, ""},
+		"the only one":                               {[]claimant{{namedPolicy("team-a", "web", older, "assets"), aProvider(), tenant{}}}, "team-a/web"},
+		"one that names other buckets":               {[]claimant{{namedPolicy("team-a", "web", older, "logs"), aProvider(), tenant{}}}, ""},
+		"the oldest, whatever its name":              {[]claimant{{namedPolicy("team-a", "aaa", younger, "assets"), aProvider(), tenant{}}, {namedPolicy("team-b", "zzz", older, "assets"), aProvider(), tenant{}}}, "team-b/zzz"},
+		"of the same second, by namespace":           {[]claimant{{namedPolicy("team-b", "aaa", older, "assets"), aProvider(), tenant{}}, {namedPolicy("team-a", "zzz", older, "assets"), aProvider(), tenant{}}}, "team-a/zzz"},
+		"of the same second and namespace, by name":  {[]claimant{{namedPolicy("team-a", "web-2", older, "assets"), aProvider(), tenant{}}, {namedPolicy("team-a", "web", older, "assets"), aProvider(), tenant{}}}, "team-a/web"},
+		"the namespace counts before the name":       {[]claimant{{namedPolicy("a-b", "a", older, "assets"), nil, tenant{}}, {namedPolicy("team-a", "b", older, "assets"), aProvider(), tenant{}}}, "team-a/b"},
+		"one that is not granted claims nothing":     {[]claimant{{namedPolicy("team-a", "web", older, "assets"), grantsTeamB, tenant{}}, {namedPolicy("team-b", "web", younger, "assets"), grantsTeamB, tenant{}}}, "team-b/web"},
+		"one whose provider does not exist does not": {[]claimant{{namedPolicy("team-a", "web", older, "assets"), nil, tenant{}}, {namedPolicy("team-b", "web", younger, "assets"), aProvider(), tenant{}}}, "team-b/web"},
+		"nobody, when nobody is granted":             {[]claimant{{namedPolicy("team-a", "web", older, "assets"), grantsTeamB, tenant{}}}, ""},
 		"mistakes in its rules lose it nothing": {[]claimant{
-			{changed(namedPolicy("team-a", "web", older, "assets"), func(p *s3v1alpha1.BucketCORSPolicy) { p.Spec.Rules = nil }), aProvider()},
-			{namedPolicy("team-b", "web", younger, "assets"), aProvider()},
+			{changed(namedPolicy("team-a", "web", older, "assets"), func(p *s3v1alpha1.BucketCORSPolicy) { p.Spec.Rules = nil }), aProvider(), tenant{}},
+			{namedPolicy("team-b", "web", younger, "assets"), aProvider(), tenant{}},
 		}, "team-a/web"},
 		"one that is going away owns it until it is gone": {[]claimant{
-			{changed(namedPolicy("team-a", "web", older, "assets"), func(p *s3v1alpha1.BucketCORSPolicy) { p.DeletionTimestamp = at(noon) }), aProvider()},
-			{namedPolicy("team-b", "web", younger, "assets"), aProvider()},
+			{changed(namedPolicy("team-a", "web", older, "assets"), func(p *s3v1alpha1.BucketCORSPolicy) { p.DeletionTimestamp = at(noon) }), aProvider(), tenant{}},
+			{namedPolicy("team-b", "web", younger, "assets"), aProvider(), tenant{}},
 		}, "team-a/web"},
 		"a suspended one keeps it": {[]claimant{
-			{changed(namedPolicy("team-a", "web", older, "assets"), func(p *s3v1alpha1.BucketCORSPolicy) { p.Spec.Suspend = true }), aProvider()},
-			{namedPolicy("team-b", "web", younger, "assets"), aProvider()},
+			{changed(namedPolicy("team-a", "web", older, "assets"), func(p *s3v1alpha1.BucketCORSPolicy) { p.Spec.Suspend = true }), aProvider(), tenant{}},
+			{namedPolicy("team-b", "web", younger, "assets"), aProvider(), tenant{}},
 		}, "team-a/web"},
 		"one that only observes keeps it": {[]claimant{
-			{changed(namedPolicy("team-a", "web", older, "assets"), func(p *s3v1alpha1.BucketCORSPolicy) { p.Spec.Mode = s3v1alpha1.PolicyModeObserve }), aProvider()},
-			{namedPolicy("team-b", "web", younger, "assets"), aProvider()},
+			{changed(namedPolicy("team-a", "web", older, "assets"), func(p *s3v1alpha1.BucketCORSPolicy) { p.Spec.Mode = s3v1alpha1.PolicyModeObserve }), aProvider(), tenant{}},
+			{namedPolicy("team-b", "web", younger, "assets"), aProvider(), tenant{}},
 		}, "team-a/web"},
 		"the same bucket by another provider of the same service": {[]claimant{
-			{namedPolicy("team-a", "web", older, "assets"), reaching("other", "HTTPS://S3.Internal:9000/")},
-			{namedPolicy("team-b", "web", younger, "assets"), aProvider()},
+			{namedPolicy("team-a", "web", older, "assets"), reaching("other", "HTTPS://S3.Internal:9000/"), tenant{}},
+			{namedPolicy("team-b", "web", younger, "assets"), aProvider(), tenant{}},
 		}, "team-a/web"},
 		"a bucket of that name elsewhere is another bucket": {[]claimant{
-			{namedPolicy("team-a", "web", older, "assets"), reaching("other", "https://s3.elsewhere:9000")},
-			{namedPolicy("team-b", "web", younger, "assets"), aProvider()},
+			{namedPolicy("team-a", "web", older, "assets"), reaching("other", "https://s3.elsewhere:9000"), tenant{}},
+			{namedPolicy("team-b", "web", younger, "assets"), aProvider(), tenant{}},
 		}, "team-b/web"},
 		"a bucket of that name on AWS is another bucket": {[]claimant{
-			{namedPolicy("team-a", "web", older, "assets"), reaching("aws", "")},
-			{namedPolicy("team-b", "web", younger, "assets"), aProvider()},
+			{namedPolicy("team-a", "web", older, "assets"), reaching("aws", ""), tenant{}},
+			{namedPolicy("team-b", "web", younger, "assets"), aProvider(), tenant{}},
 		}, "team-b/web"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			owner := ownerOf(serviceOf(aProvider()), "assets", tt.claimants)
+			owner := claimOn(bucketKey{serviceOf(aProvider()), "assets"}, tt.claimants).decider
 			got := ""
 			if owner != nil {
 				got = client.ObjectKeyFromObject(owner).String()
@@ -86,17 +86,17 @@ func TestTheOldestPolicyThatMayOwnsABucket(t *testing.T) {
 
 func TestTheOwnerDoesNotDependOnTheOrderOfClaimants(t *testing.T) {
 	claimants := []claimant{
-		{namedPolicy("team-c", "web", noon.Add(-5*time.Hour), "assets"), aProvider()}, // not granted
-		{namedPolicy("team-a", "old", noon.Add(-4*time.Hour), "assets"), nil},         // no provider
-		{namedPolicy("team-b", "web", noon.Add(-3*time.Hour), "assets"), aProvider()},
-		{namedPolicy("team-a", "web-2", noon.Add(-3*time.Hour), "assets"), aProvider()},
-		{namedPolicy("team-a", "web-1", noon.Add(-3*time.Hour), "logs", "assets"), reaching("other", "https://s3.internal:9000/")},
-		{namedPolicy("team-a", "aaa", noon.Add(-2*time.Hour), "assets"), aProvider()},
+		{namedPolicy("team-c", "web", noon.Add(-5*time.Hour), "assets"), aProvider(), tenant{}}, // not granted
+		{namedPolicy("team-a", "old", noon.Add(-4*time.Hour), "assets"), nil, tenant{}},         // no provider
+		{namedPolicy("team-b", "web", noon.Add(-3*time.Hour), "assets"), aProvider(), tenant{}},
+		{namedPolicy("team-a", "web-2", noon.Add(-3*time.Hour), "assets"), aProvider(), tenant{}},
+		{namedPolicy("team-a", "web-1", noon.Add(-3*time.Hour), "logs", "assets"), reaching("other", "https://s3.internal:9000/"), tenant{}},
+		{namedPolicy("team-a", "aaa", noon.Add(-2*time.Hour), "assets"), aProvider(), tenant{}},
 	}
 	orders := 0
 	permute(claimants, func(order []claimant) {
 		orders++
-		owner := ownerOf(serviceOf(aProvider()), "assets", order)
+		owner := claimOn(bucketKey{serviceOf(aProvider()), "assets"}, order).decider
 		if owner == nil || owner.Name != "web-1" {
 			t.Fatalf("the owner is %v with the claimants in another order", owner)
 		}

@@ -73,6 +73,10 @@ const (
 	// removed: the policy is going away, and the bucket has no configuration any
 	// more.
 	removed
+	// restored: the bucket leaves its policy, and has again what was there before.
+	restored
+	// handedOver: the bucket leaves its policy, and belongs to others.
+	handedOver
 	// spared: the policy is going away, and the bucket keeps a configuration that
 	// is not ours.
 	spared

@@ -97,7 +97,7 @@ func (r *PolicyReconciler) cleanUp(ctx context.Context, policy *s3v1alpha1.Bucke
 	if err != nil {
 		return outcome{}, err
 	}
-	o := outcome{acceptance: accept(policy, provider)}
+	o := outcome{acceptance: accept(policy, provider, tenant{namespace: policy.Namespace})}
 	if o.acceptance.reason == s3v1alpha1.ReasonInvalidRules {
 		// Rules that were never applied do not keep the policy here.
 		o.acceptance.verdict = verdict{metav1.ConditionTrue, s3v1alpha1.ReasonAccepted, "the policy is going away: its rules no longer matter"}

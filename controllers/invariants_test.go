@@ -359,14 +359,14 @@ func (w walk) outcome(policy *s3v1alpha1.BucketCORSPolicy, now time.Time) outcom
 	case w.one(5):
 		provider.Spec.Access = []s3v1alpha1.AccessGrant{grant("team-a", "*-0"+strconv.Itoa(w.IntN(3)))}
 	}
-	o := outcome{acceptance: accept(policy, provider)}
+	o := outcome{acceptance: accept(policy, provider, tenant{namespace: policy.Namespace})}
 	if !o.acceptance.workable() || policy.Spec.Suspend {
 		return o
 	}
 	for _, reference := range policy.Spec.Buckets {
 		b := bucketOutcome{name: reference.Name}
 		switch {
-		case !granted(provider.Spec.Access, policy.Namespace, reference.Name):
+		case !granted(provider.Spec.Access, tenant{namespace: policy.Namespace}, reference.Name):
 			b.denied = true
 		case w.one(6):
 			b.owner = "team-b/web"

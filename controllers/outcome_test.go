@@ -15,7 +15,7 @@ import (
 
 // accepted is the acceptance of a policy that is in order.
 func accepted() acceptance {
-	return accept(aPolicy("assets"), aProvider())
+	return accept(aPolicy("assets"), aProvider(), tenant{namespace: "team-a"})
 }
 
 func refused(reason string) acceptance {

@@ -421,7 +421,7 @@ func TestTheStatusOfACleanUpSaysWhatIsTrue(t *testing.T) {
 	t.Run("with mistakes in the rules and a bucket to be tried again", func(t *testing.T) {
 		policy := deleted()
 		policy.Spec.Rules = rulesFor("*.*")
-		o := outcome{accept(policy, aProvider()), []bucketOutcome{{name: "assets", action: removed}, {name: "logs", failure: throttled}}}
+		o := outcome{accept(policy, aProvider(), tenant{namespace: "team-a"}), []bucketOutcome{{name: "assets", action: removed}, {name: "logs", failure: throttled}}}
 		expectInvariants(t, policy, statusFor(policy, o, noon))
 		if result, err := o.result(time.Minute, noon); err == nil && result.RequeueAfter == 0 {
 			t.Error("nobody comes back to finish it")

@@ -32,7 +32,7 @@ func (r *PolicyReconciler) sync(ctx context.Context, policy *s3v1alpha1.BucketCO
 	if err != nil {
 		return outcome{}, err
 	}
-	o := outcome{acceptance: accept(policy, provider)}
+	o := outcome{acceptance: accept(policy, provider, tenant{namespace: policy.Namespace})}
 	if !o.acceptance.workable() || policy.Spec.Suspend {
 		return o, nil
 	}
@@ -109,7 +109,7 @@ func (r *PolicyReconciler) claimBucket(ctx context.Context, task bucketTask, pro
 		o.name, o.service, o.applied = task.key.name, task.key.service, task.applied()
 	}()
 	// Who owns a bucket is no business of a namespace that may not touch it.
-	if !granted(provider.Spec.Access, task.policy.Namespace, task.key.name) {
+	if !granted(provider.Spec.Access, tenant{namespace: task.policy.Namespace}, task.key.name) {
 		return bucketOutcome{denied: true}, nil
 	}
 	defer task.log.lock(task.key)()
@@ -264,9 +264,9 @@ func (r *PolicyReconciler) owner(ctx context.Context, provider *s3v1alpha1.Bucke
 				return nil, err
 			}
 		}
-		claimants = append(claimants, claimant{policy, theirs})
+		claimants = append(claimants, claimant{policy, theirs, tenant{namespace: policy.Namespace}})
 	}
-	return ownerOf(serviceOf(provider), bucketName, claimants), nil
+	return claimOn(bucketKey{serviceOf(provider), bucketName}, claimants).decider, nil
 }
 
 // failureOf is the error of a bucket as the adapter classified it.

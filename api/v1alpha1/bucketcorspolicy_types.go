@@ -54,7 +54,8 @@ type BucketCORSPolicySpec struct {
 	ProviderRef *ProviderReference `json:"providerRef,omitempty"`
 
 	// buckets are the buckets that get the rules. When several policies name a
-	// bucket, the oldest of them owns it and the others wait for it to go.
+	// bucket, the oldest of them decides: see sharing. A bucket that leaves the
+	// list is dealt with as deletionPolicy says.
 	// +required
 	// +listType=map
 	// +listMapKey=name
@@ -76,6 +77,21 @@ type BucketCORSPolicySpec struct {
 	// +optional
 	Mode PolicyMode `json:"mode,omitempty"`
 
+	// sharing is what becomes of a bucket that other policies name too. With
+	// Exclusive the bucket belongs to the oldest policy that names it, and the
+	// others wait for it to go. With Shared the rules of all Shared policies of the
+	// bucket, of whatever namespace, make up its configuration together, unless
+	// the oldest of all is Exclusive. Absent: Exclusive.
+	// +optional
+	Sharing Sharing `json:"sharing,omitempty"`
+
+	// priority is where the rules of this policy come among those of the other
+	// Shared policies of a bucket: those of a higher priority come first, and S3
+	// answers by the first rule that matches; the same priority is ordered by
+	// namespace and name. It has no effect on an Exclusive policy. Absent: 0.
+	// +optional
+	Priority int32 `json:"priority,omitempty"`
+
 	// driftCheckInterval is the time between two looks at a bucket, from 10s to
 	// 8760h, as in "90s", "5m" or "1h30m". Absent: the operator's
 	// --drift-check-interval.
@@ -85,9 +101,12 @@ type BucketCORSPolicySpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('10s') && duration(self) <= duration('8760h')",message="must be a duration from 10s to 8760h, such as 90s, 5m or 1h30m"
 	DriftCheckInterval *metav1.Duration `json:"driftCheckInterval,omitempty"`
 
-	// deletionPolicy is what becomes of the configuration of the buckets when
-	// this policy is deleted: Retain leaves it as it is, Delete removes it
-	// where it is still the one that this policy put there. Absent: Retain.
+	// deletionPolicy is what becomes of a bucket when this policy is deleted or no
+	// longer names it. Restore puts back what was there before this policy: the
+	// configuration that was saved before the first write, or none. Delete removes
+	// the configuration. Both leave alone what somebody else has changed since.
+	// Retain leaves everything as it is. A bucket that other policies share keeps
+	// their rules in any case. Absent: Restore.
 	// +optional
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
@@ -109,17 +128,32 @@ const (
 	PolicyModeObserve PolicyMode = "Observe"
 )
 
-// DeletionPolicy is what becomes of the configuration of the buckets of a
-// policy that is deleted.
+// Sharing is whether the rules of a policy may stand beside those of others.
 //
-// +kubebuilder:validation:Enum=Retain;Delete
+// +kubebuilder:validation:Enum=Exclusive;Shared
+type Sharing string
+
+const (
+	// SharingExclusive wants a bucket alone.
+	SharingExclusive Sharing = "Exclusive"
+	// SharingShared composes with the other Shared policies of a bucket.
+	SharingShared Sharing = "Shared"
+)
+
+// DeletionPolicy is what becomes of the configuration of a bucket whose policy
+// is deleted or names it no longer.
+//
+// +kubebuilder:validation:Enum=Restore;Delete;Retain
 type DeletionPolicy string
 
 const (
-	// DeletionPolicyRetain leaves the configuration as it is.
-	DeletionPolicyRetain DeletionPolicy = "Retain"
+	// DeletionPolicyRestore puts back what was there before the policy, where the
+	// bucket still has what the policy put there.
+	DeletionPolicyRestore DeletionPolicy = "Restore"
 	// DeletionPolicyDelete removes the configuration where it is ours.
 	DeletionPolicyDelete DeletionPolicy = "Delete"
+	// DeletionPolicyRetain leaves the configuration as it is.
+	DeletionPolicyRetain DeletionPolicy = "Retain"
 )
 
 // DefaultProviderName is the name of the BucketProvider of a policy that names
@@ -256,10 +290,13 @@ type BucketCORSPolicyStatus struct {
 	BucketSummary string `json:"bucketSummary,omitempty"`
 
 	// buckets say what is true of each bucket; those that need attention first.
+	// Beside the buckets of the spec there are those that left it and have not been
+	// dealt with yet.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=100
+	// +listMapKey=service
+	// +kubebuilder:validation:MaxItems=500
 	Buckets []BucketStatus `json:"buckets,omitempty"`
 }
 
@@ -275,7 +312,8 @@ const (
 	BucketDrifted BucketState = "Drifted"
 	// BucketPending has not been dealt with, or is about to be tried again.
 	BucketPending BucketState = "Pending"
-	// BucketConflicted belongs to another, older policy.
+	// BucketConflicted belongs to another, older policy, or has no room beside the
+	// rules of those that share it.
 	BucketConflicted BucketState = "Conflicted"
 	// BucketDenied is out of bounds: by the provider, or by S3's own permissions.
 	BucketDenied BucketState = "Denied"
@@ -291,12 +329,28 @@ type BucketStatus struct {
 	// +kubebuilder:validation:MaxLength=255
 	Name string `json:"name"`
 
-	// service is the S3 service that the bucket was last seen on: "aws", or the
-	// endpoint of the provider. What is said of the bucket is not said of one of
-	// the same name elsewhere.
-	// +optional
+	// service is the S3 service that the bucket is on: "aws", or the endpoint of
+	// the provider; empty when it is not known. What is said of the bucket is not
+	// said of one of the same name elsewhere.
+	// +required
 	// +kubebuilder:validation:MaxLength=1024
-	Service string `json:"service,omitempty"`
+	Service string `json:"service"`
+
+	// region is the region that the policy names for the bucket. Absent: the
+	// provider's.
+	// +optional
+	Region Region `json:"region,omitempty"`
+
+	// expectedBucketOwner is the account that the policy names as the owner of the
+	// bucket. Absent: not checked.
+	// +optional
+	// +kubebuilder:validation:MaxLength=12
+	ExpectedBucketOwner string `json:"expectedBucketOwner,omitempty"`
+
+	// leaving is whether the policy no longer names the bucket, and what
+	// deletionPolicy asks for has not been done yet. Absent: false.
+	// +optional
+	Leaving bool `json:"leaving,omitempty"`
 
 	// state is what the bucket is like in one word. A bucket that was Synced stays
 	// so after a failure that passes by itself; reason and message tell of it.
@@ -313,11 +367,32 @@ type BucketStatus struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
-	// configurationHash stands for the configuration that was last seen on the
-	// bucket while it was as desired.
+	// configurationHash stands for the whole configuration that was last seen on
+	// the bucket while it was as desired.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	ConfigurationHash string `json:"configurationHash,omitempty"`
+
+	// rulesHash stands for the rules of this policy in that configuration. It is
+	// the same as configurationHash unless the bucket is shared.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	RulesHash string `json:"rulesHash,omitempty"`
+
+	// sharedWith are the other policies whose rules are on the bucket, as
+	// namespace/name.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MaxLength=512
+	SharedWith []string `json:"sharedWith,omitempty"`
+
+	// originalRevision is the ControllerRevision in the namespace of the policy
+	// that holds what was on the bucket before the policy came. Absent: the policy
+	// has not taken the bucket over yet.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	OriginalRevision string `json:"originalRevision,omitempty"`
 
 	// lastAppliedTime is when this policy last wrote to the bucket. Absent: it
 	// never had to.

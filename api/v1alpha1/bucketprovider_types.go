@@ -11,10 +11,15 @@ import (
 // to the platform team.
 //
 // +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
 // +kubebuilder:resource:path=bucketproviders,singular=bucketprovider,scope=Cluster,categories=bucketcors
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="Whether policies can use the provider"
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,description="Why the provider is ready or not"
+// +kubebuilder:printcolumn:name="Policies",type=integer,JSONPath=`.status.policies`,description="How many policies use the provider"
 // +kubebuilder:printcolumn:name="Endpoint",type=string,JSONPath=`.spec.endpoint`,description="The base URL of the service; empty for AWS"
 // +kubebuilder:printcolumn:name="Region",type=string,JSONPath=`.spec.region`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,description="What is true, in words"
 type BucketProvider struct {
 	metav1.TypeMeta `json:",inline"`
 
@@ -25,6 +30,10 @@ type BucketProvider struct {
 	// spec is how to reach the service and who may.
 	// +required
 	Spec BucketProviderSpec `json:"spec"`
+
+	// status is what is true of the service, as the operator last saw it.
+	// +optional
+	Status BucketProviderStatus `json:"status,omitzero"`
 }
 
 // BucketProviderList is a list of BucketProvider.
@@ -70,6 +79,12 @@ type BucketProviderSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9+/]*={0,2}$') && size(self) % 4 == 0",message="must be PEM encoded with base64, without line breaks, as by: base64 -w0 ca.pem"
 	CABundle []byte `json:"caBundle,omitempty"`
 
+	// dialect is how this server evaluates and stores rules, where it differs from
+	// AWS: rules that it would refuse are not accepted, and lint knows what it does
+	// differently. Absent: AWS.
+	// +optional
+	Dialect Dialect `json:"dialect,omitempty"`
+
 	// checksum is the integrity header that is sent with a configuration: CRC32,
 	// or MD5 for servers that know no other. Auto is CRC32 today and may come to
 	// choose by the server's answer. Absent: Auto.
@@ -112,6 +127,11 @@ const (
 	AddressingVirtualHosted Addressing = "VirtualHosted"
 )
 
+// Dialect is how a server evaluates and stores rules.
+//
+// +kubebuilder:validation:Enum=AWS;CephRGW;SeaweedFS;Garage;VersityGW;MinIO
+type Dialect string
+
 // Checksum is the integrity header that is sent with a configuration.
 //
 // +kubebuilder:validation:Enum=Auto;CRC32;MD5
@@ -127,13 +147,46 @@ const (
 )
 
 // ProviderCredentials are the keys that sign requests.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.secretRef) || has(self.assumeRole)",message="must name a secretRef, an assumeRole, or both"
 type ProviderCredentials struct {
 	// secretRef names a Secret in the operator's namespace with the keys
 	// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and, for temporary
-	// credentials, AWS_SESSION_TOKEN. A change of the Secret is picked up at the
-	// next drift check.
-	// +required
+	// credentials, AWS_SESSION_TOKEN. A change of the Secret is picked up by the
+	// next request. Absent: the operator's own credentials.
+	// +optional
 	SecretRef *SecretReference `json:"secretRef,omitempty"`
+
+	// assumeRole is a role that is assumed with these credentials, and whose
+	// credentials then sign the requests to the service. Absent: none.
+	// +optional
+	AssumeRole *AssumeRole `json:"assumeRole,omitempty"`
+}
+
+// AssumeRole is a role, and how to get its credentials from STS.
+type AssumeRole struct {
+	// roleARN is the ARN of the role, such as
+	// arn:aws:iam::111122223333:role/bucketcors.
+	// +required
+	// +kubebuilder:validation:MinLength=20
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.matches('^arn:[a-zA-Z0-9-]+:iam:[^ :]*:[^ :]*:role/[^ ]+$')",message="must be the ARN of a role, such as arn:aws:iam::111122223333:role/bucketcors"
+	RoleARN string `json:"roleARN"`
+
+	// externalID is what the trust policy of the role asks for as sts:ExternalId,
+	// so that nobody else can have the operator use the role. Absent: none is sent.
+	// +optional
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=1224
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_+=,.@:/-]*$')",message="must be letters, digits and _+=,.@:/- only, as STS wants it"
+	ExternalID string `json:"externalID,omitempty"`
+
+	// stsEndpoint is the base URL of STS, for a server with an STS of its own.
+	// Absent: that of AWS in the provider's region.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != '' && !self.matches('[?#@ ]')",message="must be an http or https URL with a host and without user, query or fragment, such as https://sts.internal"
+	STSEndpoint string `json:"stsEndpoint,omitempty"`
 }
 
 // SecretReference names a Secret in the operator's namespace.
@@ -155,13 +208,22 @@ const (
 )
 
 // AccessGrant grants buckets to namespaces.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.namespaces) || has(self.namespaceSelector)",message="must name namespaces, a namespaceSelector, or both"
 type AccessGrant struct {
 	// namespaces are names of namespaces, in which "*" stands for any characters.
-	// +required
+	// With a namespaceSelector, a namespace has to match both. Absent: any that
+	// the selector selects.
+	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=100
-	Namespaces []NamespacePattern `json:"namespaces"`
+	Namespaces []NamespacePattern `json:"namespaces,omitempty"`
+
+	// namespaceSelector selects namespaces by their labels; an empty selector
+	// selects all. Absent: namespaces alone decide.
+	// +optional
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 
 	// buckets are names of buckets, in which "*" stands for any characters.
 	// +required
@@ -169,7 +231,67 @@ type AccessGrant struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=100
 	Buckets []BucketPattern `json:"buckets"`
+
+	// constraints are bounds of the rules that this grant permits on its buckets.
+	// Where several grants match, each rule has to keep within one of them. Absent:
+	// any rules.
+	// +optional
+	Constraints *RuleConstraints `json:"constraints,omitempty"`
 }
+
+// RuleConstraints are bounds of the rules of a policy.
+//
+// +kubebuilder:validation:MinProperties=1
+type RuleConstraints struct {
+	// allowedOrigins are origins, or patterns of origins with one "*". Each allowed
+	// origin of a rule has to be covered by one of them as a whole:
+	// https://*.example.com covers https://a.example.com and
+	// https://*.dev.example.com, but neither https://example.com nor
+	// https://evil-example.com. Absent: any.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=100
+	AllowedOrigins []CORSOriginPattern `json:"allowedOrigins,omitempty"`
+
+	// allowedMethods are the methods that a rule may allow. Absent: any.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=5
+	AllowedMethods []CORSMethod `json:"allowedMethods,omitempty"`
+
+	// wildcardOriginMethods are the methods that a rule may allow when one of its
+	// origins has a "*". Absent: those of allowedMethods.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=5
+	WildcardOriginMethods []CORSMethod `json:"wildcardOriginMethods,omitempty"`
+
+	// allowedHeaders are names of request headers, or patterns with one "*", in any
+	// case. Each allowed header of a rule has to be covered by one of them as a
+	// whole. Absent: any.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=100
+	AllowedHeaders []CORSHeaderPattern `json:"allowedHeaders,omitempty"`
+}
+
+// CORSOriginPattern is an origin, or a pattern of origins with one "*".
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=512
+// +kubebuilder:validation:XValidation:rule="!self.matches('[*].*[*]')",message="must have at most one *"
+type CORSOriginPattern string
+
+// CORSHeaderPattern is the name of a header, or a pattern of names with one "*".
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=256
+// +kubebuilder:validation:XValidation:rule="!self.matches('[*].*[*]')",message="must have at most one *"
+type CORSHeaderPattern string
 
 // NamespacePattern is the name of a namespace, in which "*" stands for any
 // characters.
@@ -185,3 +307,22 @@ type NamespacePattern string
 // +kubebuilder:validation:MaxLength=255
 // +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9._*-]+$')",message="must be letters, digits, dots, hyphens and underscores, with * for any characters"
 type BucketPattern string
+
+// BucketProviderStatus is what is true of a service.
+type BucketProviderStatus struct {
+	// observedGeneration is the generation of the spec that this status is about.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions say what is true: Ready is whether policies can use the provider.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=10
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// policies is how many policies name the provider.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Policies int32 `json:"policies"`
+}

@@ -23,12 +23,13 @@ const (
 	// the desired one.
 	//
 	// Reason for True: Synced.
-	// Reasons for False: Drifted, Conflicted, NotPermitted, of a policy that is
-	// going away Removed and Kept, and whatever kept the operator from reading or
-	// writing a bucket: BucketNotFound, AccessDenied,
-	// CredentialsInvalid, SecretNotFound, SecretInvalid, ProviderInvalid,
-	// WrongRegion, Unsupported, RejectedByServer, Throttled, Unreachable, Timeout,
-	// ServerError.
+	// Reasons for False: Drifted, Conflicted, DoesNotFit, NotPermitted, of a bucket
+	// or policy that is going away Restored, Removed, HandedOver and Kept, and
+	// whatever kept the operator from reading or writing a bucket: BucketNotFound,
+	// AccessDenied, CredentialsInvalid, SecretNotFound, SecretInvalid,
+	// ProviderNotFound, ProviderInvalid, InvalidEndpoint, InvalidCABundle,
+	// WrongRegion, Unsupported, RejectedByServer, NotSaved, Throttled, Unreachable,
+	// Timeout, ServerError.
 	// Reasons for Unknown: NotAccepted, Suspended, and Throttled, Unreachable,
 	// Timeout and ServerError for a bucket that was synced when it was last seen.
 	ConditionSynced = "Synced"
@@ -57,7 +58,8 @@ const (
 	// ReasonProviderNotFound is used when the BucketProvider does not exist.
 	ReasonProviderNotFound = "ProviderNotFound"
 	// ReasonNotPermitted is used when the BucketProvider does not grant a bucket
-	// to the namespace of the policy.
+	// to the namespace of the policy, or not with these rules. The bucket is neither
+	// read nor written; what was applied before stays as it is.
 	ReasonNotPermitted = "NotPermitted"
 )
 
@@ -69,6 +71,13 @@ const (
 	ReasonDrifted = "Drifted"
 	// ReasonConflicted is used when an older policy owns a bucket.
 	ReasonConflicted = "Conflicted"
+	// ReasonDoesNotFit is used when a bucket is shared and there is no room for
+	// the rules of the policy beside those of a higher priority: more than 100
+	// rules or 64 KB, or an id that is taken. The message names the policies.
+	ReasonDoesNotFit = "DoesNotFit"
+	// ReasonNotSaved is used when what is on a bucket could not be saved, so that
+	// nothing was written over it.
+	ReasonNotSaved = "NotSaved"
 	// ReasonNotAccepted is used when nothing was done because the policy is not
 	// accepted.
 	ReasonNotAccepted = "NotAccepted"
@@ -92,6 +101,12 @@ const (
 	// ReasonProviderInvalid is used when the provider cannot be used as it is
 	// written.
 	ReasonProviderInvalid = "ProviderInvalid"
+	// ReasonInvalidEndpoint is used when the endpoint of the provider, or that of
+	// its STS, is not the base URL of a service.
+	ReasonInvalidEndpoint = "InvalidEndpoint"
+	// ReasonInvalidCABundle is used when the caBundle of the provider holds no
+	// certificates.
+	ReasonInvalidCABundle = "InvalidCABundle"
 	// ReasonWrongRegion is used when the bucket is in another region.
 	ReasonWrongRegion = "WrongRegion"
 	// ReasonUnsupported is used when the server has no CORS configurations.
@@ -120,15 +135,57 @@ const (
 	// and probably not what was meant, such as with an origin that no browser
 	// ever sends. It changes no condition and keeps nothing from being applied.
 	ReasonLintFindings = "LintFindings"
+	// ReasonRestored is used when a bucket has again what was there before its
+	// policy, which is going away or names it no longer; of buckets too while others
+	// are in the way.
+	ReasonRestored = "Restored"
 	// ReasonRemoved is used when a bucket has no configuration any more, because
-	// its policy is going away; of buckets too while others are in the way.
+	// its policy is going away or names it no longer; of buckets too.
 	ReasonRemoved = "Removed"
+	// ReasonHandedOver is used when a bucket belongs to other policies from now on,
+	// because its policy is going away or names it no longer; of buckets too.
+	ReasonHandedOver = "HandedOver"
 	// ReasonKept is used when the configuration of a bucket was left as it is,
-	// although its policy asked for its removal; of buckets too.
+	// although its policy asked for its removal or for the original; of buckets
+	// too.
 	ReasonKept = "Kept"
 )
 
 // FinalizerName is on policies whose deletionPolicy asks for something to be
-// done to the buckets. A policy with Retain has no finalizer: nothing keeps it
-// from going away.
+// done to the buckets, and on the ControllerRevisions that it is done with, so
+// that no deletion of a whole namespace takes them away first. A policy with
+// Retain has no finalizer: nothing keeps it from going away.
 const FinalizerName = "s3.bucketcors.dev/finalizer"
+
+// The marks of a ControllerRevision that holds what was found on a bucket. Its
+// data is the configuration as the AWS command line writes it:
+// {"CORSRules": […]}, with an empty list when there was none.
+const (
+	// RevisionBucketLabel is on all revisions of one bucket with the same value,
+	// which stands for the service and the name of the bucket.
+	RevisionBucketLabel = "s3.bucketcors.dev/bucket-id"
+	// RevisionBucketAnnotation is the name of the bucket.
+	RevisionBucketAnnotation = "s3.bucketcors.dev/bucket"
+	// RevisionServiceAnnotation is the service that the bucket is on, as in the
+	// status of a policy.
+	RevisionServiceAnnotation = "s3.bucketcors.dev/service"
+	// RevisionReasonAnnotation is why the configuration was saved: one of the
+	// reasons below.
+	RevisionReasonAnnotation = "s3.bucketcors.dev/reason"
+	// RevisionTimeAnnotation is when the configuration was last found on the
+	// bucket, in RFC 3339.
+	RevisionTimeAnnotation = "s3.bucketcors.dev/found-at"
+)
+
+// Reasons why a configuration was saved.
+const (
+	// RevisionOriginal is what was there before the policy, and comes back with
+	// deletionPolicy Restore. It is never pruned.
+	RevisionOriginal = "Original"
+	// RevisionForeignChange is what somebody else had put there, and was
+	// overwritten.
+	RevisionForeignChange = "ForeignChange"
+	// RevisionFormerOriginal was the original of a bucket that has left the policy
+	// since.
+	RevisionFormerOriginal = "FormerOriginal"
+)

@@ -24,11 +24,13 @@ type Reason string
 const (
 	BucketNotFound     Reason = "BucketNotFound"     // the bucket does not exist
 	AccessDenied       Reason = "AccessDenied"       // the credentials may not do this, or the owner is another than expected
-	CredentialsInvalid Reason = "CredentialsInvalid" // the keys are unknown, wrong or expired, or there are none
+	CredentialsInvalid Reason = "CredentialsInvalid" // the keys are unknown, wrong or expired, there are none, or the role is refused
 	Unsupported        Reason = "Unsupported"        // the server does not implement bucket CORS
 	WrongRegion        Reason = "WrongRegion"        // the bucket is in another region
 	RejectedByServer   Reason = "RejectedByServer"   // the server calls the configuration malformed or invalid
-	ProviderInvalid    Reason = "ProviderInvalid"    // the provider cannot be used as it is written: endpoint, CA bundle
+	ProviderInvalid    Reason = "ProviderInvalid"    // the provider cannot be used as it is written, for another reason than the next two
+	InvalidEndpoint    Reason = "InvalidEndpoint"    // the endpoint, or that of STS, is not the base URL of a service
+	InvalidCABundle    Reason = "InvalidCABundle"    // the CA bundle holds no certificates
 	Throttled          Reason = "Throttled"          // SlowDown and its kin
 	Unreachable        Reason = "Unreachable"        // no connection: DNS, refused, TLS
 	Timeout            Reason = "Timeout"            // no answer in time

@@ -43,6 +43,16 @@ func (Credentials) String() string { return "[redacted]" }
 // GoString is String, so that %#v shows nothing either.
 func (Credentials) GoString() string { return "[redacted]" }
 
+// AssumeRole is a role and how to get its credentials from STS.
+type AssumeRole struct {
+	RoleARN string
+	// ExternalID is what the trust policy of the role asks for; empty for nothing.
+	ExternalID string
+	// STSEndpoint is the base URL of STS; empty for that of AWS in the provider's
+	// region.
+	STSEndpoint string
+}
+
 // Provider is everything needed to reach one S3 service.
 type Provider struct {
 	// Name identifies the provider: what was opened under a name before is
@@ -59,6 +69,9 @@ type Provider struct {
 	Checksum Checksum
 	// Credentials are nil for the operator's own: the SDK's default chain.
 	Credentials *Credentials
+	// AssumeRole is the role that is assumed with Credentials, and signs requests
+	// in their place; nil for none.
+	AssumeRole *AssumeRole
 	// RequestsPerSecond bounds the calls to the provider, all buckets together;
 	// 0 or less for no bound.
 	RequestsPerSecond int

@@ -21,6 +21,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 	// Group=s3.bucketcors.dev, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithKind("AccessGrant"):
 		return &apiv1alpha1.AccessGrantApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AssumeRole"):
+		return &apiv1alpha1.AssumeRoleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BucketCORSPolicy"):
 		return &apiv1alpha1.BucketCORSPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BucketCORSPolicySpec"):
@@ -31,6 +33,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BucketProviderApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BucketProviderSpec"):
 		return &apiv1alpha1.BucketProviderSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BucketProviderStatus"):
+		return &apiv1alpha1.BucketProviderStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BucketReference"):
 		return &apiv1alpha1.BucketReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BucketStatus"):
@@ -43,6 +47,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ProviderCredentialsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProviderReference"):
 		return &apiv1alpha1.ProviderReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RuleConstraints"):
+		return &apiv1alpha1.RuleConstraintsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretReference"):
 		return &apiv1alpha1.SecretReferenceApplyConfiguration{}
 

@@ -35,6 +35,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.bucketcors.bucketcors.api.v1alpha1.BucketPattern
           elementRelationship: associative
+    - name: constraints
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.RuleConstraints
+    - name: namespaceSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
     - name: namespaces
       type:
         list:
@@ -43,6 +49,18 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.Addressing
   scalar: string
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.AssumeRole
+  map:
+    fields:
+    - name: externalID
+      type:
+        scalar: string
+    - name: roleARN
+      type:
+        scalar: string
+    - name: stsEndpoint
+      type:
+        scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.BucketCORSPolicy
   map:
     fields:
@@ -81,6 +99,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: mode
       type:
         namedType: com.github.bucketcors.bucketcors.api.v1alpha1.PolicyMode
+    - name: priority
+      type:
+        scalar: numeric
     - name: providerRef
       type:
         namedType: com.github.bucketcors.bucketcors.api.v1alpha1.ProviderReference
@@ -90,6 +111,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.bucketcors.bucketcors.api.v1alpha1.CORSRule
           elementRelationship: atomic
+    - name: sharing
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.Sharing
     - name: suspend
       type:
         scalar: boolean
@@ -107,6 +131,7 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+          - service
     - name: conditions
       type:
         list:
@@ -135,6 +160,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: spec
       type:
         namedType: com.github.bucketcors.bucketcors.api.v1alpha1.BucketProviderSpec
+    - name: status
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.BucketProviderStatus
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.BucketProviderSpec
   map:
     fields:
@@ -156,6 +184,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: credentials
       type:
         namedType: com.github.bucketcors.bucketcors.api.v1alpha1.ProviderCredentials
+    - name: dialect
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.Dialect
     - name: endpoint
       type:
         scalar: string
@@ -163,6 +194,23 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.bucketcors.bucketcors.api.v1alpha1.Region
     - name: requestsPerSecond
+      type:
+        scalar: numeric
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.BucketProviderStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: policies
       type:
         scalar: numeric
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.BucketReference
@@ -185,32 +233,57 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: configurationHash
       type:
         scalar: string
+    - name: expectedBucketOwner
+      type:
+        scalar: string
     - name: lastAppliedTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: lastDrift
       type:
         namedType: com.github.bucketcors.bucketcors.api.v1alpha1.Drift
+    - name: leaving
+      type:
+        scalar: boolean
     - name: message
       type:
         scalar: string
     - name: name
       type:
         scalar: string
+    - name: originalRevision
+      type:
+        scalar: string
     - name: reason
+      type:
+        scalar: string
+    - name: region
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.Region
+    - name: rulesHash
       type:
         scalar: string
     - name: service
       type:
         scalar: string
+    - name: sharedWith
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: state
       type:
         namedType: com.github.bucketcors.bucketcors.api.v1alpha1.BucketState
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.CORSHeader
   scalar: string
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.CORSHeaderPattern
+  scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.CORSMethod
   scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.CORSOrigin
+  scalar: string
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.CORSOriginPattern
   scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.CORSRule
   map:
@@ -249,6 +322,8 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.DeletionPolicy
   scalar: string
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.Dialect
+  scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.Drift
   map:
     fields:
@@ -271,6 +346,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.ProviderCredentials
   map:
     fields:
+    - name: assumeRole
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.AssumeRole
     - name: secretRef
       type:
         namedType: com.github.bucketcors.bucketcors.api.v1alpha1.SecretReference
@@ -283,6 +361,33 @@ var schemaYAML = typed.YAMLObject(`types:
     elementRelationship: atomic
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.Region
   scalar: string
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.RuleConstraints
+  map:
+    fields:
+    - name: allowedHeaders
+      type:
+        list:
+          elementType:
+            namedType: com.github.bucketcors.bucketcors.api.v1alpha1.CORSHeaderPattern
+          elementRelationship: associative
+    - name: allowedMethods
+      type:
+        list:
+          elementType:
+            namedType: com.github.bucketcors.bucketcors.api.v1alpha1.CORSMethod
+          elementRelationship: associative
+    - name: allowedOrigins
+      type:
+        list:
+          elementType:
+            namedType: com.github.bucketcors.bucketcors.api.v1alpha1.CORSOriginPattern
+          elementRelationship: associative
+    - name: wildcardOriginMethods
+      type:
+        list:
+          elementType:
+            namedType: com.github.bucketcors.bucketcors.api.v1alpha1.CORSMethod
+          elementRelationship: associative
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.SecretReference
   map:
     fields:
@@ -290,6 +395,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     elementRelationship: atomic
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.Sharing
+  scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
   map:
     fields:
@@ -327,6 +434,38 @@ var schemaYAML = typed.YAMLObject(`types:
         elementType:
           namedType: __untyped_deduced_
         elementRelationship: separable
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+  map:
+    fields:
+    - name: matchExpressions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement
+          elementRelationship: atomic
+    - name: matchLabels
+      type:
+        map:
+          elementType:
+            scalar: string
+    elementRelationship: atomic
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorOperator
+  scalar: string
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: operator
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorOperator
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry
   map:
     fields:

@@ -7,6 +7,7 @@ package v1alpha1
 
 import (
 	apiv1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
+	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
 // AccessGrantApplyConfiguration represents a declarative configuration of the AccessGrant type for use
@@ -15,9 +16,18 @@ import (
 // AccessGrant grants buckets to namespaces.
 type AccessGrantApplyConfiguration struct {
 	// namespaces are names of namespaces, in which "*" stands for any characters.
+	// With a namespaceSelector, a namespace has to match both. Absent: any that
+	// the selector selects.
 	Namespaces []apiv1alpha1.NamespacePattern `json:"namespaces,omitempty"`
+	// namespaceSelector selects namespaces by their labels; an empty selector
+	// selects all. Absent: namespaces alone decide.
+	NamespaceSelector *v1.LabelSelectorApplyConfiguration `json:"namespaceSelector,omitempty"`
 	// buckets are names of buckets, in which "*" stands for any characters.
 	Buckets []apiv1alpha1.BucketPattern `json:"buckets,omitempty"`
+	// constraints are bounds of the rules that this grant permits on its buckets.
+	// Where several grants match, each rule has to keep within one of them. Absent:
+	// any rules.
+	Constraints *RuleConstraintsApplyConfiguration `json:"constraints,omitempty"`
 }
 
 // AccessGrantApplyConfiguration constructs a declarative configuration of the AccessGrant type for use with
@@ -36,6 +46,14 @@ func (b *AccessGrantApplyConfiguration) WithNamespaces(values ...apiv1alpha1.Nam
 	return b
 }
 
+// WithNamespaceSelector sets the NamespaceSelector field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NamespaceSelector field is set to the value of the last call.
+func (b *AccessGrantApplyConfiguration) WithNamespaceSelector(value *v1.LabelSelectorApplyConfiguration) *AccessGrantApplyConfiguration {
+	b.NamespaceSelector = value
+	return b
+}
+
 // WithBuckets adds the given value to the Buckets field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Buckets field.
@@ -43,5 +61,13 @@ func (b *AccessGrantApplyConfiguration) WithBuckets(values ...apiv1alpha1.Bucket
 	for i := range values {
 		b.Buckets = append(b.Buckets, values[i])
 	}
+	return b
+}
+
+// WithConstraints sets the Constraints field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Constraints field is set to the value of the last call.
+func (b *AccessGrantApplyConfiguration) WithConstraints(value *RuleConstraintsApplyConfiguration) *AccessGrantApplyConfiguration {
+	b.Constraints = value
 	return b
 }

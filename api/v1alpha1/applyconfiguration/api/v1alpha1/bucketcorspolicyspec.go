@@ -20,7 +20,8 @@ type BucketCORSPolicySpecApplyConfiguration struct {
 	// BucketProvider named "default".
 	ProviderRef *ProviderReferenceApplyConfiguration `json:"providerRef,omitempty"`
 	// buckets are the buckets that get the rules. When several policies name a
-	// bucket, the oldest of them owns it and the others wait for it to go.
+	// bucket, the oldest of them decides: see sharing. A bucket that leaves the
+	// list is dealt with as deletionPolicy says.
 	Buckets []BucketReferenceApplyConfiguration `json:"buckets,omitempty"`
 	// rules are the CORS rules, in order: S3 answers a request by the first rule
 	// that matches its origin, its method and every header that it asks for.
@@ -29,13 +30,27 @@ type BucketCORSPolicySpecApplyConfiguration struct {
 	// somebody changes them, or Observe to only report differences: nothing is
 	// ever written to a bucket. Absent: Enforce.
 	Mode *apiv1alpha1.PolicyMode `json:"mode,omitempty"`
+	// sharing is what becomes of a bucket that other policies name too. With
+	// Exclusive the bucket belongs to the oldest policy that names it, and the
+	// others wait for it to go. With Shared the rules of all Shared policies of the
+	// bucket, of whatever namespace, make up its configuration together, unless
+	// the oldest of all is Exclusive. Absent: Exclusive.
+	Sharing *apiv1alpha1.Sharing `json:"sharing,omitempty"`
+	// priority is where the rules of this policy come among those of the other
+	// Shared policies of a bucket: those of a higher priority come first, and S3
+	// answers by the first rule that matches; the same priority is ordered by
+	// namespace and name. It has no effect on an Exclusive policy. Absent: 0.
+	Priority *int32 `json:"priority,omitempty"`
 	// driftCheckInterval is the time between two looks at a bucket, from 10s to
 	// 8760h, as in "90s", "5m" or "1h30m". Absent: the operator's
 	// --drift-check-interval.
 	DriftCheckInterval *v1.Duration `json:"driftCheckInterval,omitempty"`
-	// deletionPolicy is what becomes of the configuration of the buckets when
-	// this policy is deleted: Retain leaves it as it is, Delete removes it
-	// where it is still the one that this policy put there. Absent: Retain.
+	// deletionPolicy is what becomes of a bucket when this policy is deleted or no
+	// longer names it. Restore puts back what was there before this policy: the
+	// configuration that was saved before the first write, or none. Delete removes
+	// the configuration. Both leave alone what somebody else has changed since.
+	// Retain leaves everything as it is. A bucket that other policies share keeps
+	// their rules in any case. Absent: Restore.
 	DeletionPolicy *apiv1alpha1.DeletionPolicy `json:"deletionPolicy,omitempty"`
 	// suspend stops all work on the buckets: they are neither read nor written.
 	// The policy keeps its claim on them. Absent: false.
@@ -87,6 +102,22 @@ func (b *BucketCORSPolicySpecApplyConfiguration) WithRules(values ...*CORSRuleAp
 // If called multiple times, the Mode field is set to the value of the last call.
 func (b *BucketCORSPolicySpecApplyConfiguration) WithMode(value apiv1alpha1.PolicyMode) *BucketCORSPolicySpecApplyConfiguration {
 	b.Mode = &value
+	return b
+}
+
+// WithSharing sets the Sharing field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Sharing field is set to the value of the last call.
+func (b *BucketCORSPolicySpecApplyConfiguration) WithSharing(value apiv1alpha1.Sharing) *BucketCORSPolicySpecApplyConfiguration {
+	b.Sharing = &value
+	return b
+}
+
+// WithPriority sets the Priority field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Priority field is set to the value of the last call.
+func (b *BucketCORSPolicySpecApplyConfiguration) WithPriority(value int32) *BucketCORSPolicySpecApplyConfiguration {
+	b.Priority = &value
 	return b
 }
 

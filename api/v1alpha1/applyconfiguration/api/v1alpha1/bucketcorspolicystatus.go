@@ -22,6 +22,8 @@ type BucketCORSPolicyStatusApplyConfiguration struct {
 	// bucketSummary is how many buckets are synced, of how many, as in "97/100".
 	BucketSummary *string `json:"bucketSummary,omitempty"`
 	// buckets say what is true of each bucket; those that need attention first.
+	// Beside the buckets of the spec there are those that left it and have not been
+	// dealt with yet.
 	Buckets []BucketStatusApplyConfiguration `json:"buckets,omitempty"`
 }
 

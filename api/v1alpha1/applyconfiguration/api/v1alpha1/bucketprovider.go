@@ -26,6 +26,8 @@ type BucketProviderApplyConfiguration struct {
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is how to reach the service and who may.
 	Spec *BucketProviderSpecApplyConfiguration `json:"spec,omitempty"`
+	// status is what is true of the service, as the operator last saw it.
+	Status *BucketProviderStatusApplyConfiguration `json:"status,omitempty"`
 }
 
 // BucketProvider constructs a declarative configuration of the BucketProvider type for use with
@@ -70,6 +72,12 @@ func ExtractBucketProviderFrom(bucketProvider *apiv1alpha1.BucketProvider, field
 // applied if another fieldManager has updated or force applied any of the previously applied fields.
 func ExtractBucketProvider(bucketProvider *apiv1alpha1.BucketProvider, fieldManager string) (*BucketProviderApplyConfiguration, error) {
 	return ExtractBucketProviderFrom(bucketProvider, fieldManager, "")
+}
+
+// ExtractBucketProviderStatus extracts the applied configuration owned by fieldManager from
+// bucketProvider for the status subresource.
+func ExtractBucketProviderStatus(bucketProvider *apiv1alpha1.BucketProvider, fieldManager string) (*BucketProviderApplyConfiguration, error) {
+	return ExtractBucketProviderFrom(bucketProvider, fieldManager, "status")
 }
 
 func (b BucketProviderApplyConfiguration) IsApplyConfiguration() {}
@@ -237,6 +245,14 @@ func (b *BucketProviderApplyConfiguration) ensureObjectMetaApplyConfigurationExi
 // If called multiple times, the Spec field is set to the value of the last call.
 func (b *BucketProviderApplyConfiguration) WithSpec(value *BucketProviderSpecApplyConfiguration) *BucketProviderApplyConfiguration {
 	b.Spec = value
+	return b
+}
+
+// WithStatus sets the Status field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Status field is set to the value of the last call.
+func (b *BucketProviderApplyConfiguration) WithStatus(value *BucketProviderStatusApplyConfiguration) *BucketProviderApplyConfiguration {
+	b.Status = value
 	return b
 }
 

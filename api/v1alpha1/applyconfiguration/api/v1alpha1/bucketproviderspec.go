@@ -28,6 +28,10 @@ type BucketProviderSpecApplyConfiguration struct {
 	// authorities that are trusted beside those of the system and of AWS_CA_BUNDLE. Absent:
 	// none.
 	CABundle []byte `json:"caBundle,omitempty"`
+	// dialect is how this server evaluates and stores rules, where it differs from
+	// AWS: rules that it would refuse are not accepted, and lint knows what it does
+	// differently. Absent: AWS.
+	Dialect *apiv1alpha1.Dialect `json:"dialect,omitempty"`
 	// checksum is the integrity header that is sent with a configuration: CRC32,
 	// or MD5 for servers that know no other. Auto is CRC32 today and may come to
 	// choose by the server's answer. Absent: Auto.
@@ -81,6 +85,14 @@ func (b *BucketProviderSpecApplyConfiguration) WithCABundle(values ...byte) *Buc
 	for i := range values {
 		b.CABundle = append(b.CABundle, values[i])
 	}
+	return b
+}
+
+// WithDialect sets the Dialect field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Dialect field is set to the value of the last call.
+func (b *BucketProviderSpecApplyConfiguration) WithDialect(value apiv1alpha1.Dialect) *BucketProviderSpecApplyConfiguration {
+	b.Dialect = &value
 	return b
 }
 

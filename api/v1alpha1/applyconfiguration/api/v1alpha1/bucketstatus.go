@@ -17,10 +17,19 @@ import (
 type BucketStatusApplyConfiguration struct {
 	// name is the name of the bucket.
 	Name *string `json:"name,omitempty"`
-	// service is the S3 service that the bucket was last seen on: "aws", or the
-	// endpoint of the provider. What is said of the bucket is not said of one of
-	// the same name elsewhere.
+	// service is the S3 service that the bucket is on: "aws", or the endpoint of
+	// the provider; empty when it is not known. What is said of the bucket is not
+	// said of one of the same name elsewhere.
 	Service *string `json:"service,omitempty"`
+	// region is the region that the policy names for the bucket. Absent: the
+	// provider's.
+	Region *apiv1alpha1.Region `json:"region,omitempty"`
+	// expectedBucketOwner is the account that the policy names as the owner of the
+	// bucket. Absent: not checked.
+	ExpectedBucketOwner *string `json:"expectedBucketOwner,omitempty"`
+	// leaving is whether the policy no longer names the bucket, and what
+	// deletionPolicy asks for has not been done yet. Absent: false.
+	Leaving *bool `json:"leaving,omitempty"`
 	// state is what the bucket is like in one word. A bucket that was Synced stays
 	// so after a failure that passes by itself; reason and message tell of it.
 	State *apiv1alpha1.BucketState `json:"state,omitempty"`
@@ -28,9 +37,19 @@ type BucketStatusApplyConfiguration struct {
 	Reason *string `json:"reason,omitempty"`
 	// message is why, in words.
 	Message *string `json:"message,omitempty"`
-	// configurationHash stands for the configuration that was last seen on the
-	// bucket while it was as desired.
+	// configurationHash stands for the whole configuration that was last seen on
+	// the bucket while it was as desired.
 	ConfigurationHash *string `json:"configurationHash,omitempty"`
+	// rulesHash stands for the rules of this policy in that configuration. It is
+	// the same as configurationHash unless the bucket is shared.
+	RulesHash *string `json:"rulesHash,omitempty"`
+	// sharedWith are the other policies whose rules are on the bucket, as
+	// namespace/name.
+	SharedWith []string `json:"sharedWith,omitempty"`
+	// originalRevision is the ControllerRevision in the namespace of the policy
+	// that holds what was on the bucket before the policy came. Absent: the policy
+	// has not taken the bucket over yet.
+	OriginalRevision *string `json:"originalRevision,omitempty"`
 	// lastAppliedTime is when this policy last wrote to the bucket. Absent: it
 	// never had to.
 	LastAppliedTime *v1.Time `json:"lastAppliedTime,omitempty"`
@@ -57,6 +76,30 @@ func (b *BucketStatusApplyConfiguration) WithName(value string) *BucketStatusApp
 // If called multiple times, the Service field is set to the value of the last call.
 func (b *BucketStatusApplyConfiguration) WithService(value string) *BucketStatusApplyConfiguration {
 	b.Service = &value
+	return b
+}
+
+// WithRegion sets the Region field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Region field is set to the value of the last call.
+func (b *BucketStatusApplyConfiguration) WithRegion(value apiv1alpha1.Region) *BucketStatusApplyConfiguration {
+	b.Region = &value
+	return b
+}
+
+// WithExpectedBucketOwner sets the ExpectedBucketOwner field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExpectedBucketOwner field is set to the value of the last call.
+func (b *BucketStatusApplyConfiguration) WithExpectedBucketOwner(value string) *BucketStatusApplyConfiguration {
+	b.ExpectedBucketOwner = &value
+	return b
+}
+
+// WithLeaving sets the Leaving field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Leaving field is set to the value of the last call.
+func (b *BucketStatusApplyConfiguration) WithLeaving(value bool) *BucketStatusApplyConfiguration {
+	b.Leaving = &value
 	return b
 }
 
@@ -89,6 +132,32 @@ func (b *BucketStatusApplyConfiguration) WithMessage(value string) *BucketStatus
 // If called multiple times, the ConfigurationHash field is set to the value of the last call.
 func (b *BucketStatusApplyConfiguration) WithConfigurationHash(value string) *BucketStatusApplyConfiguration {
 	b.ConfigurationHash = &value
+	return b
+}
+
+// WithRulesHash sets the RulesHash field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RulesHash field is set to the value of the last call.
+func (b *BucketStatusApplyConfiguration) WithRulesHash(value string) *BucketStatusApplyConfiguration {
+	b.RulesHash = &value
+	return b
+}
+
+// WithSharedWith adds the given value to the SharedWith field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the SharedWith field.
+func (b *BucketStatusApplyConfiguration) WithSharedWith(values ...string) *BucketStatusApplyConfiguration {
+	for i := range values {
+		b.SharedWith = append(b.SharedWith, values[i])
+	}
+	return b
+}
+
+// WithOriginalRevision sets the OriginalRevision field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OriginalRevision field is set to the value of the last call.
+func (b *BucketStatusApplyConfiguration) WithOriginalRevision(value string) *BucketStatusApplyConfiguration {
+	b.OriginalRevision = &value
 	return b
 }
 

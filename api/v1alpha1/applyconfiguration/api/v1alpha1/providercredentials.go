@@ -12,9 +12,12 @@ package v1alpha1
 type ProviderCredentialsApplyConfiguration struct {
 	// secretRef names a Secret in the operator's namespace with the keys
 	// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and, for temporary
-	// credentials, AWS_SESSION_TOKEN. A change of the Secret is picked up at the
-	// next drift check.
+	// credentials, AWS_SESSION_TOKEN. A change of the Secret is picked up by the
+	// next request. Absent: the operator's own credentials.
 	SecretRef *SecretReferenceApplyConfiguration `json:"secretRef,omitempty"`
+	// assumeRole is a role that is assumed with these credentials, and whose
+	// credentials then sign the requests to the service. Absent: none.
+	AssumeRole *AssumeRoleApplyConfiguration `json:"assumeRole,omitempty"`
 }
 
 // ProviderCredentialsApplyConfiguration constructs a declarative configuration of the ProviderCredentials type for use with
@@ -28,5 +31,13 @@ func ProviderCredentials() *ProviderCredentialsApplyConfiguration {
 // If called multiple times, the SecretRef field is set to the value of the last call.
 func (b *ProviderCredentialsApplyConfiguration) WithSecretRef(value *SecretReferenceApplyConfiguration) *ProviderCredentialsApplyConfiguration {
 	b.SecretRef = value
+	return b
+}
+
+// WithAssumeRole sets the AssumeRole field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AssumeRole field is set to the value of the last call.
+func (b *ProviderCredentialsApplyConfiguration) WithAssumeRole(value *AssumeRoleApplyConfiguration) *ProviderCredentialsApplyConfiguration {
+	b.AssumeRole = value
 	return b
 }
