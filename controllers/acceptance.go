@@ -26,9 +26,11 @@ type verdict struct {
 // acceptance is what can be said of a policy before any request to S3.
 type acceptance struct {
 	verdict
-	// desired is the configuration that the rules ask for. It is without
-	// mistakes unless the verdict is InvalidRules.
-	desired cors.Configuration
+	// rules is the configuration that the rules ask for. It is without mistakes
+	// unless the verdict is InvalidRules.
+	rules cors.Configuration
+	// denied is why the provider does not permit the rules on a bucket, by name.
+	denied map[string]string
 }
 
 // workable is whether there are rules to apply and a provider to apply them
@@ -39,8 +41,8 @@ func (a acceptance) workable() bool {
 
 // accept judges a policy of a tenant. The provider is nil when it does not exist.
 func accept(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProvider, who tenant) acceptance {
-	a := acceptance{desired: configurationFor(policy.Spec.Rules)}
-	if _, err := cors.Compile(a.desired); err != nil {
+	a := acceptance{rules: configurationFor(policy.Spec.Rules)}
+	if _, err := dialectOf(provider).Compile(a.rules); err != nil {
 		a.verdict = refuse(s3v1alpha1.ReasonInvalidRules, describeMistakes(err))
 		return a
 	}
@@ -49,15 +51,8 @@ func accept(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProv
 			"there is no BucketProvider named %q; create it, or name another in spec.providerRef", providerName(policy)))
 		return a
 	}
-
-	var denied []string
-	for _, reference := range policy.Spec.Buckets {
-		if !granted(provider.Spec.Access, who, reference.Name) {
-			denied = append(denied, fmt.Sprintf("%q", reference.Name))
-		}
-	}
-	if len(denied) > 0 {
-		a.verdict = refuse(s3v1alpha1.ReasonNotPermitted, notPermitted(provider.Name, policy.Namespace, denied))
+	if a.denied = denials(policy, provider, who, a.rules); len(a.denied) > 0 {
+		a.verdict = refuse(s3v1alpha1.ReasonNotPermitted, describeDenials(policy, a.denied))
 		return a
 	}
 	a.verdict = verdict{metav1.ConditionTrue, s3v1alpha1.ReasonAccepted, fmt.Sprintf(
@@ -65,13 +60,58 @@ func accept(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProv
 	return a
 }
 
-func refuse(reason, message string) verdict {
-	return verdict{metav1.ConditionFalse, reason, message}
+// denials are why a provider does not permit the rules of a policy on some of
+// its buckets, by the names of those.
+func denials(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProvider, who tenant, rules cors.Configuration) map[string]string {
+	denied := map[string]string{}
+	for _, reference := range policy.Spec.Buckets {
+		if !granted(provider.Spec.Access, who, reference.Name) {
+			denied[reference.Name] = fmt.Sprintf("no entry of spec.access of BucketProvider %q grants it to namespace %q", provider.Name, who.namespace)
+		} else if why := denialOf(provider, who, reference.Name, rules); why != "" {
+			denied[reference.Name] = why
+		}
+	}
+	return denied
 }
 
-func notPermitted(provider, namespace string, buckets []string) string {
-	return fmt.Sprintf("BucketProvider %q does not grant bucket %s to namespace %q: nothing is read or written there until an entry of its spec.access matches both",
-		provider, enumerate(buckets, ", ", "bucket"), namespace)
+// describeDenials tells of all buckets that are denied for the same reason at
+// once.
+func describeDenials(policy *s3v1alpha1.BucketCORSPolicy, denied map[string]string) string {
+	var reasons []string
+	buckets := map[string][]string{}
+	for _, reference := range policy.Spec.Buckets {
+		why, found := denied[reference.Name]
+		if !found {
+			continue
+		}
+		if len(buckets[why]) == 0 {
+			reasons = append(reasons, why)
+		}
+		buckets[why] = append(buckets[why], fmt.Sprintf("%q", reference.Name))
+	}
+	sentences := make([]string, len(reasons))
+	for i, why := range reasons {
+		sentences[i] = fmt.Sprintf("bucket %s: %s", enumerate(buckets[why], ", ", "bucket"), why)
+	}
+	return enumerate(sentences, "; ", "reason") + "; " + deniedMeans
+}
+
+// deniedMeans is what follows for a bucket that a provider denies.
+const deniedMeans = "nothing is read or written there until that changes, and what was applied before stays as it is"
+
+// dialectOf is how the server of a provider evaluates rules: AWS when it does
+// not say, or does not exist.
+func dialectOf(provider *s3v1alpha1.BucketProvider) *cors.Dialect {
+	if provider != nil {
+		if dialect, known := cors.DialectByName(string(provider.Spec.Dialect)); known {
+			return dialect
+		}
+	}
+	return cors.AWS
+}
+
+func refuse(reason, message string) verdict {
+	return verdict{metav1.ConditionFalse, reason, message}
 }
 
 // providerName is the name of the BucketProvider of a policy.

@@ -52,6 +52,7 @@ type PolicyReconciler struct {
 	Concurrency int
 
 	writes  writeLog
+	looks   lookLog
 	retries retries
 }
 
@@ -59,6 +60,10 @@ type PolicyReconciler struct {
 // with a finalizer: there is no narrower verb for that than patch.
 // +kubebuilder:rbac:groups=s3.bucketcors.dev,resources=bucketcorspolicies,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=s3.bucketcors.dev,resources=bucketproviders,verbs=list;watch
+//
+// Grants may select namespaces by their labels, of which alone the cache keeps
+// anything.
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=list;watch
 //
 // Server-side apply of the status is a patch of it.
 // +kubebuilder:rbac:groups=s3.bucketcors.dev,resources=bucketcorspolicies/status,verbs=patch
@@ -144,7 +149,11 @@ func (r *PolicyReconciler) publish(ctx context.Context, policy *s3v1alpha1.Bucke
 	if err := r.Client.Status().Apply(ctx, apply, client.FieldOwner(FieldOwner), client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply the status: %w", err)
 	}
-	r.record(ctx, policy, slices.Concat(eventsFor(policy.Status, status), lintEvents(policy, o)))
+	happened := slices.Concat(eventsFor(policy.Status, status), lintEvents(policy, o))
+	if policy.DeletionTimestamp.IsZero() {
+		happened = append(happened, departureEvents(o)...)
+	}
+	r.record(ctx, policy, happened)
 	return nil
 }
 

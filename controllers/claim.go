@@ -46,7 +46,27 @@ func (c claim) holds(policy *s3v1alpha1.BucketCORSPolicy) bool {
 // more. The oldest decides; policies of the same second are ordered by namespace
 // and name. The order of claimants is of no matter.
 func claimOn(key bucketKey, claimants []claimant) claim {
-	return claim{}
+	var able []claimant
+	for _, c := range claimants {
+		if c.policy.DeletionTimestamp.IsZero() && c.provider != nil && names(c.policy, key.name) &&
+			serviceOf(c.provider) == key.service && granted(c.provider.Spec.Access, c.tenant, key.name) {
+			able = append(able, c)
+		}
+	}
+	if len(able) == 0 {
+		return claim{}
+	}
+	decider := slices.MinFunc(able, func(a, b claimant) int { return byAge(a.policy, b.policy) })
+	if !shares(decider.policy) {
+		return claim{decider: decider.policy, holders: []claimant{decider}}
+	}
+	holders := slices.DeleteFunc(able, func(c claimant) bool { return !shares(c.policy) })
+	slices.SortFunc(holders, func(a, b claimant) int { return byPriority(a.policy, b.policy) })
+	return claim{decider: decider.policy, holders: holders}
+}
+
+func shares(policy *s3v1alpha1.BucketCORSPolicy) bool {
+	return policy.Spec.Sharing == s3v1alpha1.SharingShared
 }
 
 func names(policy *s3v1alpha1.BucketCORSPolicy, bucketName string) bool {
@@ -54,11 +74,15 @@ func names(policy *s3v1alpha1.BucketCORSPolicy, bucketName string) bool {
 }
 
 func byAge(a, b *s3v1alpha1.BucketCORSPolicy) int {
-	return cmp.Or(
-		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
-		cmp.Compare(a.Namespace, b.Namespace),
-		cmp.Compare(a.Name, b.Name),
-	)
+	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), byName(a, b))
+}
+
+func byPriority(a, b *s3v1alpha1.BucketCORSPolicy) int {
+	return cmp.Or(cmp.Compare(b.Spec.Priority, a.Spec.Priority), byName(a, b))
+}
+
+func byName(a, b *s3v1alpha1.BucketCORSPolicy) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
 // awsHost is the host of a regional or global endpoint of S3, or one of a VPC.

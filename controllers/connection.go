@@ -10,22 +10,28 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/bucket"
 )
 
-// connect is how to reach the service of a provider, with the keys of its
-// Secret. What is missing in the cluster is a *bucket.Error; any other error
-// is that the API server could not be asked.
+// connect is how the reconciler reaches the service of a provider.
 func (r *PolicyReconciler) connect(ctx context.Context, provider *s3v1alpha1.BucketProvider) (bucket.Provider, error) {
+	return connect(ctx, r.Client, r.Namespace, provider)
+}
+
+// connect is how to reach the service of a provider, with the keys of its
+// Secret in a namespace. What is missing in the cluster is a *bucket.Error; any
+// other error is that the API server could not be asked.
+func connect(ctx context.Context, reader client.Reader, namespace string, provider *s3v1alpha1.BucketProvider) (bucket.Provider, error) {
 	connection := connectionFor(provider)
 	if provider.Spec.Credentials == nil || provider.Spec.Credentials.SecretRef == nil {
 		return connection, nil
 	}
-	key := types.NamespacedName{Namespace: r.Namespace, Name: provider.Spec.Credentials.SecretRef.Name}
+	key := types.NamespacedName{Namespace: namespace, Name: provider.Spec.Credentials.SecretRef.Name}
 	var secret corev1.Secret
-	switch err := r.Client.Get(ctx, key, &secret); {
+	switch err := reader.Get(ctx, key, &secret); {
 	case apierrors.IsNotFound(err):
 		return bucket.Provider{}, &bucket.Error{
 			Reason: s3v1alpha1.ReasonSecretNotFound, Fate: bucket.Waiting, Err: err,
@@ -83,6 +89,9 @@ func connectionFor(provider *s3v1alpha1.BucketProvider) bucket.Provider {
 	}
 	if connection.RequestsPerSecond == 0 {
 		connection.RequestsPerSecond = s3v1alpha1.DefaultRequestsPerSecond
+	}
+	if credentials := provider.Spec.Credentials; credentials != nil && credentials.AssumeRole != nil {
+		connection.AssumeRole = new(bucket.AssumeRole(*credentials.AssumeRole))
 	}
 	return connection
 }

@@ -71,6 +71,23 @@ func TestTheProviderTellsHowToConnect(t *testing.T) {
 			bucket.Provider{Name: "main", Region: "garage", Endpoint: "https://s3.internal:9000/", Addressing: bucket.AddressingVirtualHosted,
 				CABundle: []byte("PEM"), Checksum: bucket.ChecksumMD5, RequestsPerSecond: 7},
 		},
+		"a role on top of the operator's own credentials": {
+			spec(func(s *s3v1alpha1.BucketProviderSpec) {
+				s.Credentials = &s3v1alpha1.ProviderCredentials{AssumeRole: &s3v1alpha1.AssumeRole{RoleARN: "arn:aws:iam::111122223333:role/r"}}
+			}),
+			bucket.Provider{Name: "main", Region: "us-east-1", RequestsPerSecond: 50,
+				AssumeRole: &bucket.AssumeRole{RoleARN: "arn:aws:iam::111122223333:role/r"}},
+		},
+		"a role with everything, on top of a Secret that is read elsewhere": {
+			spec(func(s *s3v1alpha1.BucketProviderSpec) {
+				s.Credentials = &s3v1alpha1.ProviderCredentials{
+					SecretRef:  &s3v1alpha1.SecretReference{Name: "keys"},
+					AssumeRole: &s3v1alpha1.AssumeRole{RoleARN: "arn:aws:iam::111122223333:role/r", ExternalID: "e", STSEndpoint: "https://sts.internal"},
+				}
+			}),
+			bucket.Provider{Name: "main", Region: "us-east-1", RequestsPerSecond: 50,
+				AssumeRole: &bucket.AssumeRole{RoleARN: "arn:aws:iam::111122223333:role/r", ExternalID: "e", STSEndpoint: "https://sts.internal"}},
+		},
 		"path-style": {
 			spec(func(s *s3v1alpha1.BucketProviderSpec) { s.Addressing = s3v1alpha1.AddressingPath }),
 			bucket.Provider{Name: "main", Region: "us-east-1", Addressing: bucket.AddressingPath, RequestsPerSecond: 50},

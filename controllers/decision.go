@@ -70,16 +70,19 @@ const (
 	// mend: the bucket was as desired and somebody changed it.
 	mend
 
-	// removed: the policy is going away, and the bucket has no configuration any
-	// more.
+	// The others are of a bucket that leaves its policy, because the policy is
+	// going away or does not name it any more.
+
+	// removed: it has no configuration any more.
 	removed
-	// restored: the bucket leaves its policy, and has again what was there before.
+	// restored: it has again what was there before the policy.
 	restored
-	// handedOver: the bucket leaves its policy, and belongs to others.
+	// handedOver: it belongs to others from now on.
 	handedOver
-	// spared: the policy is going away, and the bucket keeps a configuration that
-	// is not ours.
+	// spared: it keeps a configuration that is not ours.
 	spared
+	// letGo: nothing was to be done about it.
+	letGo
 )
 
 func (v view) decide() action {

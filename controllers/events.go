@@ -20,6 +20,7 @@ const maxNoteLength = 1024
 const (
 	actionReconcile = "Reconcile"
 	actionApply     = "Apply"
+	actionCompose   = "Compose"
 	actionObserve   = "Observe"
 	actionCleanUp   = "CleanUp"
 )
@@ -44,13 +45,16 @@ func (l *eventBatch) add(kind, reason, action string, notes ...string) {
 // because events of the same kind, reason and action about one object are
 // counted as one, with the note of the first.
 func eventsFor(before, after s3v1alpha1.BucketCORSPolicyStatus) []event {
-	previous := map[string]s3v1alpha1.BucketStatus{}
+	previous := map[bucketKey]s3v1alpha1.BucketStatus{}
 	for _, b := range before.Buckets {
-		previous[b.Name] = b
+		previous[bucketKey{b.Service, b.Name}] = b
 	}
-	var applied, corrected, drifted []string
+	var applied, corrected, drifted, shadowed []string
 	for _, b := range after.Buckets {
-		was := previous[b.Name]
+		was := previous[bucketKey{b.Service, b.Name}]
+		if b.State == s3v1alpha1.BucketSynced && b.Reason == s3v1alpha1.ReasonSynced && b.Message != "" && b.Message != was.Message {
+			shadowed = append(shadowed, fmt.Sprintf("on bucket %q, %s", b.Name, b.Message))
+		}
 		foreign := b.LastDrift != nil && !sameDrift(was.LastDrift, b.LastDrift)
 		switch {
 		case foreign && b.LastDrift.Corrected:
@@ -65,6 +69,7 @@ func eventsFor(before, after s3v1alpha1.BucketCORSPolicyStatus) []event {
 	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonApplied, actionApply, applied...)
 	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonDriftCorrected, actionApply, corrected...)
 	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonDrifted, actionObserve, drifted...)
+	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonLintFindings, actionCompose, shadowed...)
 
 	was := meta.FindStatusCondition(before.Conditions, s3v1alpha1.ConditionReady)
 	is := meta.FindStatusCondition(after.Conditions, s3v1alpha1.ConditionReady)
@@ -82,32 +87,42 @@ func sameDrift(a, b *s3v1alpha1.Drift) bool {
 	return a != nil && a.DetectedTime.Equal(b.DetectedTime) && a.Corrected == b.Corrected
 }
 
-// cleanUpEvents tell what became of the buckets of a policy that goes away.
-func cleanUpEvents(o outcome) []event {
-	var removed, kept []string
+// departureEvents tell what became of the buckets that have left a policy.
+func departureEvents(o outcome) []event {
+	var back, removedFrom, passed, kept []string
 	for _, b := range o.buckets {
-		if why := b.whyKept(); why != "" {
-			kept = append(kept, fmt.Sprintf("left bucket %q as it is: %s", b.name, why))
-		} else {
-			removed = append(removed, fmt.Sprintf("bucket %q has no CORS configuration any more", b.name))
+		if !b.left() {
+			continue
+		}
+		why := b.whyKept()
+		switch {
+		case why != "":
+			kept = append(kept, fmt.Sprintf("left bucket %q as it is: %s", b.key.name, why))
+		case b.action == restored:
+			back = append(back, fmt.Sprintf("bucket %q has again what was there before", b.key.name))
+		case b.action == handedOver:
+			passed = append(passed, fmt.Sprintf("bucket %q belongs to other policies from now on", b.key.name))
+		case b.action == removed:
+			removedFrom = append(removedFrom, fmt.Sprintf("bucket %q has no CORS configuration any more", b.key.name))
 		}
 	}
 	var events eventBatch
-	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonRemoved, actionCleanUp, removed...)
+	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonRestored, actionCleanUp, back...)
+	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonHandedOver, actionCleanUp, passed...)
+	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonRemoved, actionCleanUp, removedFrom...)
 	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonKept, actionCleanUp, kept...)
 	return events
 }
 
-// whyKept is why a clean-up left a bucket as it is; empty when it did not.
+// whyKept is why a bucket that has left its policy was left as it is, although
+// something was to be done about it; empty when it was not.
 func (b bucketOutcome) whyKept() string {
 	switch {
-	case b.denied:
-		return "the provider does not grant it to the namespace of the policy"
-	case b.owner != "":
-		return fmt.Sprintf("it belongs to policy %s", b.owner)
+	case b.denied != "":
+		return b.denied
 	case b.failure != nil:
 		return b.failure.Message
-	case b.action == spared:
+	case b.action == spared && b.owned:
 		return "its configuration is not the one that this policy put there"
 	default:
 		return ""

@@ -14,15 +14,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
-	"github.com/bucketcors/bucketcors/internal/bucket"
-	"github.com/bucketcors/bucketcors/internal/cors"
 )
 
 // cleansUp is whether there is something to do to the buckets when the policy
 // goes away. A policy that never writes does not write then either.
 func cleansUp(policy *s3v1alpha1.BucketCORSPolicy) bool {
-	return policy.Spec.DeletionPolicy == s3v1alpha1.DeletionPolicyDelete &&
-		policy.Spec.Mode != s3v1alpha1.PolicyModeObserve && !policy.Spec.Suspend
+	return policy.Spec.DeletionPolicy != s3v1alpha1.DeletionPolicyRetain && !observes(policy) && !policy.Spec.Suspend
 }
 
 // ensureFinalizer puts the finalizer on policies that clean up, and takes it
@@ -30,6 +27,13 @@ func cleansUp(policy *s3v1alpha1.BucketCORSPolicy) bool {
 func (r *PolicyReconciler) ensureFinalizer(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, wanted bool) error {
 	if controllerutil.ContainsFinalizer(policy, s3v1alpha1.FinalizerName) == wanted {
 		return nil
+	}
+	// Originals have the finalizer only while their policy has it.
+	archive := archive{r.Client}
+	if !wanted {
+		if err := archive.protect(ctx, policy, false); err != nil {
+			return err
+		}
 	}
 	// A merge patch replaces the whole list of finalizers: the lock keeps it from
 	// dropping one that somebody else has just added.
@@ -41,6 +45,9 @@ func (r *PolicyReconciler) ensureFinalizer(ctx context.Context, policy *s3v1alph
 	}
 	if err := r.Client.Patch(ctx, policy, patch); err != nil {
 		return fmt.Errorf("patch the finalizers: %w", err)
+	}
+	if wanted && policy.Status.ObservedGeneration > 0 {
+		return archive.protect(ctx, policy, true)
 	}
 	return nil
 }
@@ -62,7 +69,7 @@ func (r *PolicyReconciler) finalize(ctx, work context.Context, policy *s3v1alpha
 			}
 			return r.result(ctx, policy, o)
 		}
-		r.record(ctx, policy, cleanUpEvents(o))
+		r.record(ctx, policy, departureEvents(o))
 	}
 	if err := r.ensureFinalizer(ctx, policy, false); err != nil {
 		return r.retryWhenStale(err)
@@ -70,86 +77,31 @@ func (r *PolicyReconciler) finalize(ctx, work context.Context, policy *s3v1alpha
 	return ctrl.Result{}, nil
 }
 
-// unfinished is whether something keeps a policy from going away. A bucket that
-// never had its configuration does not, nor one that is gone, denied, another
-// policy's or of a server without CORS: there is nothing of ours, or nothing that
-// we may touch.
+// unfinished is whether something keeps a policy from going away.
 func (o outcome) unfinished() bool {
-	if o.acceptance.reason == s3v1alpha1.ReasonProviderNotFound {
-		return true
-	}
-	return slices.ContainsFunc(o.buckets, bucketOutcome.unfinished)
+	return slices.ContainsFunc(o.buckets, func(b bucketOutcome) bool { return !b.left() })
 }
 
-func (b bucketOutcome) unfinished() bool {
-	if b.failure == nil {
-		return b.action == settle
-	}
-	return b.applied && b.failure.Reason != bucket.BucketNotFound && b.failure.Reason != bucket.Unsupported
-}
+// wayOut is what to do about a bucket that cannot leave its policy.
+const wayOut = "set spec.deletionPolicy to Retain to leave everything as it is"
 
-const wayOut = "set spec.deletionPolicy to Retain to let the policy go"
-
-// cleanUp removes the configuration of every bucket that still has the one that
-// the policy put there.
+// cleanUp does to every bucket what the deletion policy says.
 func (r *PolicyReconciler) cleanUp(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (outcome, error) {
-	provider, err := r.provider(ctx, providerName(policy))
+	around, err := r.surroundings(ctx, policy)
 	if err != nil {
 		return outcome{}, err
 	}
-	o := outcome{acceptance: accept(policy, provider, tenant{namespace: policy.Namespace})}
-	if o.acceptance.reason == s3v1alpha1.ReasonInvalidRules {
+	o := outcome{acceptance: accept(policy, around.provider, around.tenant), service: around.service()}
+	switch o.acceptance.reason {
+	case s3v1alpha1.ReasonInvalidRules:
 		// Rules that were never applied do not keep the policy here.
 		o.acceptance.verdict = verdict{metav1.ConditionTrue, s3v1alpha1.ReasonAccepted, "the policy is going away: its rules no longer matter"}
-	}
-	if provider == nil {
-		if !slices.ContainsFunc(policy.Status.Buckets, func(b s3v1alpha1.BucketStatus) bool { return b.ConfigurationHash != "" }) {
-			return outcome{}, nil
-		}
+	case s3v1alpha1.ReasonProviderNotFound:
 		o.acceptance.verdict = refuse(s3v1alpha1.ReasonProviderNotFound, fmt.Sprintf(
-			"the policy is to remove the configuration of its buckets, but there is no BucketProvider named %q; create it, or %s", providerName(policy), wayOut))
-		return o, nil
+			"the policy is to put its buckets back as they were, but there is no BucketProvider named %q; create it, or %s", providerName(policy), wayOut))
 	}
-	o.buckets, err = r.eachBucket(ctx, policy, provider, o.acceptance.desired, r.removeConfiguration)
-	for i := range o.buckets {
-		if failure := o.buckets[i].failure; failure != nil && o.buckets[i].unfinished() {
-			advised := *failure
-			advised.Message += "; mend it, or " + wayOut
-			o.buckets[i].failure = &advised
-		}
-	}
+	o.buckets, err = r.work(ctx, tasksFor(policy, around, o.acceptance.denied, r.writes.writtenBy(policy.UID)))
 	return o, err
-}
-
-// removeConfiguration removes the configuration of a bucket unless somebody has
-// changed it since: what is not ours stays.
-func (r *PolicyReconciler) removeConfiguration(ctx context.Context, task bucketTask) bucketOutcome {
-	var o bucketOutcome
-	live, err := task.bucket.GetCORS(ctx)
-	if err != nil {
-		o.failure = failureOf(err)
-		return o
-	}
-	v := task.view(live)
-	o.unsettled = v.write
-	switch ours := cors.Equal(task.desired, live) || cors.Hash(live) == v.appliedHash; {
-	case !ours && v.outdated():
-		o.action = settle
-		return o
-	case len(live.Rules) == 0:
-		o.action = removed
-		return o
-	case !ours:
-		o.action = spared
-		return o
-	}
-	if err := task.bucket.DeleteCORS(ctx); err != nil {
-		o.failure = failureOf(err)
-		return o
-	}
-	o.action = removed
-	task.logWrite(v, cors.Hash(cors.Configuration{}), nil, r.now())
-	return o
 }
 
 // isStale is whether the API server refused a write because it was made with

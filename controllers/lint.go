@@ -22,12 +22,12 @@ func lintEvents(policy *s3v1alpha1.BucketCORSPolicy, o outcome) []event {
 		o.acceptance.reason == s3v1alpha1.ReasonInvalidRules {
 		return nil
 	}
-	options := lint.Options{}
+	options := lint.Options{Dialect: o.dialect}
 	for _, reference := range policy.Spec.Buckets {
 		options.Buckets = append(options.Buckets, reference.Name)
 	}
 	var events eventBatch
-	if note := lintNote(o.acceptance.desired, options); note != "" {
+	if note := lintNote(o.acceptance.rules, options); note != "" {
 		events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonLintFindings, actionReconcile, note)
 	}
 	return events

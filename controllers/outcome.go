@@ -20,33 +20,63 @@ import (
 // the events and the time of the next look.
 type outcome struct {
 	acceptance acceptance
-	// buckets are in the order of the spec; empty when none was looked at.
+	// service is where the buckets of the spec are; empty when it is not known.
+	service string
+	// dialect is how the server of the provider evaluates rules.
+	dialect *cors.Dialect
+	// buckets are those of the spec and those that leave the policy; empty when
+	// none was looked at.
 	buckets []bucketOutcome
 }
 
 // bucketOutcome is what one pass learned of one bucket and did to it. At most
-// one of owner and failure is set; with neither, action tells.
+// one of denied, conflict and failure is set; with none, action tells.
 type bucketOutcome struct {
-	name string
-	// service is where the bucket is; see serviceOf.
-	service string
-	// denied: the provider does not grant the bucket.
-	denied bool
-	// owner is the policy that owns the bucket, as namespace/name, when it is
-	// another.
-	owner   string
+	key       bucketKey
+	reference s3v1alpha1.BucketReference
+	// leaving is whether the bucket leaves the policy.
+	leaving bool
+	// denied is why the provider does not permit the rules on the bucket.
+	denied string
+	// conflict is why the policy does not have the bucket, because of others.
+	conflict string
+	// crowded is whether that is for want of room beside their rules.
+	crowded bool
 	failure *bucket.Error
 	// action is what had to be done and, without a failure, was done.
 	action action
+	// desired is what the policy wants on the bucket; nil when it is not known.
+	desired *desired
 	// changes are what somebody else made of the bucket; only with tell and mend.
 	changes []cors.Change
+	// original is the revision with what was there before the policy came; empty
+	// when there is none.
+	original string
 	// write is the last write of this policy that is remembered.
 	write *loggedWrite
 	// unsettled is the last write to the bucket, whoever made it; it may have
 	// settled long ago.
 	unsettled *write
-	// applied is whether the policy ever had its configuration on the bucket.
-	applied bool
+	// owned is whether the bucket ever was the policy's.
+	owned bool
+	// age is the time since the bucket was read, when that was not in this pass.
+	age time.Duration
+}
+
+// task notes which bucket an outcome is of.
+func (b *bucketOutcome) task(t bucketTask) {
+	b.key, b.reference, b.leaving, b.owned = t.key, t.reference, t.leaving, t.owned()
+}
+
+// left is whether nothing is to be done any more for a bucket that leaves its
+// policy. One that never was the policy's is left, and so is one that is gone,
+// denied, another policy's or of a server without CORS: there is nothing of ours,
+// or nothing that we may touch.
+func (b bucketOutcome) left() bool {
+	if !b.leaving || b.action == settle {
+		return false
+	}
+	return b.failure == nil || !b.owned || b.failure.Reason == bucket.BucketNotFound || b.failure.Reason == bucket.Unsupported
 }
 
 // waitingInterval is the time between two looks while something is missing in
@@ -69,6 +99,7 @@ func (o outcome) result(interval time.Duration, now time.Time) (ctrl.Result, err
 	for _, b := range o.buckets {
 		switch {
 		case b.failure == nil:
+			next = min(next, max(interval-b.age, firstRetry))
 			if b.unsettled != nil {
 				if left := settleTime - now.Sub(b.unsettled.time); left > 0 && left <= settleTime {
 					next = min(next, left)

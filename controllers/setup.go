@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -25,8 +26,9 @@ import (
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 )
 
-// bucketIndex is the index of policies in the cache by the buckets they name.
-const bucketIndex = "spec.buckets.name"
+// bucketIndex is the index of policies in the cache by the buckets that they name
+// or that their status tells of.
+const bucketIndex = "buckets.name"
 
 // The bounds of the time between two tries of what failed and passes by itself.
 const (
@@ -49,6 +51,8 @@ func (r *PolicyReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manage
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&s3v1alpha1.BucketProvider{}, handler.EnqueueRequestsFromMapFunc(r.policiesOfProvider),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.policiesOfNamespace),
+			builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Concurrency,
 			// For errors of the API server; those of S3 are no errors of a pass.
@@ -58,11 +62,15 @@ func (r *PolicyReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manage
 }
 
 func indexBuckets(object client.Object) []string {
-	var names []string
-	for _, reference := range object.(*s3v1alpha1.BucketCORSPolicy).Spec.Buckets {
-		names = append(names, reference.Name)
+	policy := object.(*s3v1alpha1.BucketCORSPolicy)
+	names := sets.New[string]()
+	for _, reference := range policy.Spec.Buckets {
+		names.Insert(reference.Name)
 	}
-	return names
+	for _, b := range policy.Status.Buckets {
+		names.Insert(b.Name)
+	}
+	return names.UnsortedList()
 }
 
 // policiesOfSameBuckets are the other policies that name a bucket of a policy
@@ -75,18 +83,29 @@ func (r *PolicyReconciler) policiesOfSameBuckets(ctx context.Context, object cli
 	return found.Delete(requestFor(object)).UnsortedList()
 }
 
-// policiesOfProvider are the policies that a change of a provider concerns:
-// those that use it, and those that share a bucket with one of these, because
-// the grants of a provider decide who owns a bucket.
+// policiesOfProvider are the policies that a change of a provider concerns.
 func (r *PolicyReconciler) policiesOfProvider(ctx context.Context, object client.Object) []reconcile.Request {
-	shared := sets.New[string]()
+	return r.policiesBeside(ctx, func(policy *s3v1alpha1.BucketCORSPolicy) bool { return providerName(policy) == object.GetName() })
+}
+
+// policiesOfNamespace are the policies that a change of the labels of a namespace
+// concerns.
+func (r *PolicyReconciler) policiesOfNamespace(ctx context.Context, object client.Object) []reconcile.Request {
+	return r.policiesBeside(ctx, func(policy *s3v1alpha1.BucketCORSPolicy) bool { return policy.Namespace == object.GetName() })
+}
+
+// policiesBeside are the policies that a change of what grants buckets to some
+// policies concerns: those, and all that name a bucket of one of these, because
+// grants decide who owns a bucket.
+func (r *PolicyReconciler) policiesBeside(ctx context.Context, concerned func(*s3v1alpha1.BucketCORSPolicy) bool) []reconcile.Request {
+	buckets := sets.New[string]()
 	r.policiesWhere(ctx, func(policy *s3v1alpha1.BucketCORSPolicy) bool {
-		if providerName(policy) == object.GetName() {
-			shared.Insert(indexBuckets(policy)...)
+		if concerned(policy) {
+			buckets.Insert(indexBuckets(policy)...)
 		}
 		return false
 	})
-	return r.policiesWhere(ctx, func(policy *s3v1alpha1.BucketCORSPolicy) bool { return shared.HasAny(indexBuckets(policy)...) })
+	return r.policiesWhere(ctx, func(policy *s3v1alpha1.BucketCORSPolicy) bool { return buckets.HasAny(indexBuckets(policy)...) })
 }
 
 // policiesWhere asks the cache for policies. They are shared with it: not to be
@@ -131,3 +150,6 @@ func (r *retries) next(policy types.UID) time.Duration {
 }
 
 func (r *retries) forget(policy types.UID) { r.ready().Forget(policy) }
+
+// pending is whether the next try is one because of a failure.
+func (r *retries) pending(policy types.UID) bool { return r.ready().NumRequeues(policy) > 0 }

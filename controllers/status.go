@@ -25,6 +25,7 @@ const (
 	maxChangeLength           = 512
 	maxChangesBytes           = 4096 // so that the status of 100 buckets fits etcd
 	maxConditionMessageLength = 4096
+	maxSharedWith             = 100
 )
 
 // statusFor is the whole status of a policy after a pass. What the pass could
@@ -89,35 +90,59 @@ type bucketReport struct {
 	known bool
 }
 
-// bucketReports are the reports of all buckets of the spec: those that need
-// attention first, otherwise by name.
+// bucketReports are the reports of all buckets of the spec, and of those that
+// have left it and are not dealt with: those that need attention first, otherwise
+// by name.
 func bucketReports(policy *s3v1alpha1.BucketCORSPolicy, o outcome, now time.Time) []bucketReport {
-	looked := map[string]bucketOutcome{}
-	for _, b := range o.buckets {
-		looked[b.name] = b
+	var reports []bucketReport
+	if len(o.buckets) == 0 {
+		reports = unseen(policy, o)
 	}
-
-	reports := make([]bucketReport, 0, len(policy.Spec.Buckets))
-	for _, reference := range policy.Spec.Buckets {
-		outcome, found := looked[reference.Name]
-		b := statusBefore(policy, bucketKey{outcome.service, reference.Name})
-		if found {
-			b.Service = outcome.service
-			reports = append(reports, reportFor(b, outcome, o.acceptance.desired, now))
+	for _, b := range o.buckets {
+		if b.left() && policy.DeletionTimestamp.IsZero() {
 			continue
 		}
-		if b.State == "" || b.ConfigurationHash != cors.Hash(o.acceptance.desired) {
-			b.State = s3v1alpha1.BucketPending
-		}
-		b.Reason, b.Message = s3v1alpha1.ReasonNotAccepted, "not looked at, because the policy is not accepted"
-		if o.acceptance.workable() {
-			b.Reason, b.Message = s3v1alpha1.ReasonSuspended, "not looked at, because the policy is suspended"
-		}
-		reports = append(reports, bucketReport{b, false})
+		before := statusBefore(policy, b.key)
+		before.Leaving = b.leaving
+		before.Region, before.ExpectedBucketOwner = b.reference.Region, b.reference.ExpectedBucketOwner
+		reports = append(reports, reportFor(before, b, policy.Status.ObservedGeneration == policy.Generation, now))
 	}
 	slices.SortStableFunc(reports, func(a, b bucketReport) int {
-		return cmp.Or(cmp.Compare(urgency(a), urgency(b)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(urgency(a), urgency(b)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Service, b.Service))
 	})
+	return reports
+}
+
+// unseen are the reports of a policy of which no bucket was looked at.
+func unseen(policy *s3v1alpha1.BucketCORSPolicy, o outcome) []bucketReport {
+	reason, message := s3v1alpha1.ReasonNotAccepted, "not looked at, because the policy is not accepted"
+	if o.acceptance.workable() {
+		reason, message = s3v1alpha1.ReasonSuspended, "not looked at, because the policy is suspended"
+	}
+	var reports []bucketReport
+	seen := map[bucketKey]bool{}
+	add := func(b s3v1alpha1.BucketStatus) {
+		if key := (bucketKey{b.Service, b.Name}); !seen[key] {
+			seen[key] = true
+			b.Reason, b.Message = reason, message
+			reports = append(reports, bucketReport{b, false})
+		}
+	}
+	rulesHash := cors.Hash(o.acceptance.rules)
+	for _, reference := range policy.Spec.Buckets {
+		b := statusBefore(policy, bucketKey{o.service, reference.Name})
+		if b.State == "" || b.RulesHash != rulesHash || b.Leaving {
+			b.State = s3v1alpha1.BucketPending
+		}
+		b.Leaving = false
+		add(b)
+	}
+	for _, b := range policy.Status.Buckets {
+		if ownedBefore(b) {
+			b.State, b.Leaving = s3v1alpha1.BucketPending, true
+			add(b)
+		}
+	}
 	return reports
 }
 
@@ -134,68 +159,102 @@ func urgency(r bucketReport) int {
 	return place
 }
 
-// reportFor is the report of a bucket that was looked at. b is its status
-// before.
-func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, desired cors.Configuration, now time.Time) bucketReport {
-	wanted := cors.Hash(desired)
-	wasSynced := b.State == s3v1alpha1.BucketSynced && b.ConfigurationHash == wanted
+// reportFor is the report of a bucket that was looked at. b is its status before,
+// which is about the same generation of the policy or about an older one.
+func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, sameGeneration bool, now time.Time) bucketReport {
+	wasSynced := b.State == s3v1alpha1.BucketSynced && sameGeneration
+	if o.desired != nil {
+		wasSynced = b.State == s3v1alpha1.BucketSynced && b.ConfigurationHash == o.desired.hash
+	}
 	if o.write != nil && (b.LastAppliedTime == nil || !o.write.time.Before(b.LastAppliedTime.Time)) {
 		b.LastAppliedTime = new(metav1.NewTime(o.write.time))
 		if drift := o.write.drift; drift != nil && (b.LastDrift == nil || !drift.DetectedTime.Before(b.LastDrift.DetectedTime)) {
 			b.LastDrift = drift
 		}
 	}
+	if o.original != "" {
+		b.OriginalRevision = o.original
+	}
 
 	switch {
-	case o.denied:
+	case o.denied != "":
 		b.State, b.Reason = s3v1alpha1.BucketDenied, s3v1alpha1.ReasonNotPermitted
-		b.Message = "the provider does not grant this bucket to the namespace of the policy"
+		b.Message = truncate(o.denied, maxMessageLength)
 		return bucketReport{b, true}
-	case o.owner != "":
-		b.State, b.Reason = s3v1alpha1.BucketConflicted, s3v1alpha1.ReasonConflicted
-		b.Message = fmt.Sprintf("policy %s is older and owns this bucket; this policy takes over when that one goes", o.owner)
-		b.ConfigurationHash = ""
+	case o.conflict != "":
+		b.State, b.Reason, b.Message = s3v1alpha1.BucketConflicted, s3v1alpha1.ReasonConflicted, truncate(o.conflict, maxMessageLength)
+		if o.crowded {
+			b.Reason = s3v1alpha1.ReasonDoesNotFit
+		}
+		b.ConfigurationHash, b.RulesHash, b.SharedWith = "", "", nil
 		return bucketReport{b, true}
 	case o.failure != nil:
-		if o.action == mend {
-			b.LastDrift = driftFor(b, o.changes, false, now)
-		}
-		b.Reason, b.Message = string(o.failure.Reason), truncate(o.failure.Message, maxMessageLength)
-		known := true
-		switch {
-		case o.failure.Fate == bucket.Transient && wasSynced && o.action == keep:
-			known = false
-		case o.failure.Fate == bucket.Transient || o.failure.Fate == bucket.Waiting:
-			b.State = s3v1alpha1.BucketPending
-		case o.failure.Reason == bucket.AccessDenied:
-			b.State = s3v1alpha1.BucketDenied
-		default:
-			b.State = s3v1alpha1.BucketFailed
-		}
-		return bucketReport{b, known}
-	case o.action == removed:
-		b.State, b.Reason, b.ConfigurationHash = s3v1alpha1.BucketPending, s3v1alpha1.ReasonRemoved, ""
-		b.Message = "the policy is going away and the bucket has no configuration any more"
-		return bucketReport{b, true}
-	case o.action == spared:
-		b.State, b.Reason, b.ConfigurationHash = s3v1alpha1.BucketPending, s3v1alpha1.ReasonKept, ""
-		b.Message = "the policy is going away and the bucket keeps its configuration, which is not that of the policy"
-		return bucketReport{b, true}
+		return failureReport(b, o, wasSynced, now)
+	case o.leaving:
+		return departureReport(b, o.action)
 	case o.action == tell:
 		b.LastDrift = driftFor(b, o.changes, false, now)
 		b.State, b.Reason = s3v1alpha1.BucketDrifted, s3v1alpha1.ReasonDrifted
 		b.Message = truncate("the bucket differs from the policy, which only observes: "+enumerate(changeStrings(o.changes), "; ", "difference"), maxMessageLength)
+		b.SharedWith = bounded(o.desired.sharedWith)
 		return bucketReport{b, true}
 	default:
 		if open := openDrift(b); open != nil && (o.action == put || mayHaveTakenEffect(b.Reason)) {
 			b.LastDrift = open.DeepCopy()
 			b.LastDrift.Corrected = true
 		}
-		b.State, b.Reason, b.Message = s3v1alpha1.BucketSynced, s3v1alpha1.ReasonSynced, ""
-		b.ConfigurationHash = wanted
+		b.State, b.Reason, b.Message = s3v1alpha1.BucketSynced, s3v1alpha1.ReasonSynced, truncate(o.desired.shadows, maxMessageLength)
+		b.ConfigurationHash, b.RulesHash, b.SharedWith = o.desired.hash, o.desired.rulesHash, bounded(o.desired.sharedWith)
 		return bucketReport{b, true}
 	}
 }
+
+// failureReport is the report of a bucket that could not be read or written.
+func failureReport(b s3v1alpha1.BucketStatus, o bucketOutcome, wasSynced bool, now time.Time) bucketReport {
+	if o.action == mend {
+		b.LastDrift = driftFor(b, o.changes, false, now)
+	}
+	message := o.failure.Message
+	if o.leaving && !o.left() {
+		message = truncate(message, maxMessageLength-2*len(wayOut)) + "; mend it, or " + wayOut
+	}
+	b.Reason, b.Message = string(o.failure.Reason), truncate(message, maxMessageLength)
+	known := true
+	switch {
+	case o.failure.Fate == bucket.Transient && wasSynced && o.action == keep:
+		known = false
+	case o.failure.Fate == bucket.Transient || o.failure.Fate == bucket.Waiting:
+		b.State = s3v1alpha1.BucketPending
+	case o.failure.Reason == bucket.AccessDenied:
+		b.State = s3v1alpha1.BucketDenied
+	default:
+		b.State = s3v1alpha1.BucketFailed
+	}
+	return bucketReport{b, known}
+}
+
+// departureReport is the report of a bucket that leaves its policy.
+func departureReport(b s3v1alpha1.BucketStatus, done action) bucketReport {
+	b.State = s3v1alpha1.BucketPending
+	switch done {
+	case settle:
+		b.Reason, b.Message = s3v1alpha1.ReasonKept, "the bucket leaves the policy as soon as the last change of it has settled"
+		return bucketReport{b, true}
+	case removed:
+		b.Reason, b.Message = s3v1alpha1.ReasonRemoved, "the bucket leaves the policy and has no configuration any more"
+	case restored:
+		b.Reason, b.Message = s3v1alpha1.ReasonRestored, "the bucket leaves the policy and has again what was there before"
+	case handedOver:
+		b.Reason, b.Message = s3v1alpha1.ReasonHandedOver, "the bucket leaves the policy and belongs to others from now on"
+	default:
+		b.Reason, b.Message = s3v1alpha1.ReasonKept, "the bucket leaves the policy and keeps its configuration, which is not that of the policy"
+	}
+	b.ConfigurationHash, b.RulesHash, b.SharedWith = "", "", nil
+	return bucketReport{b, true}
+}
+
+// bounded are as many policies as the status of a bucket holds.
+func bounded(policies []string) []string { return policies[:min(len(policies), maxSharedWith)] }
 
 // driftFor is the record of a foreign change to a bucket, whose status before
 // is given. The same change that is still there keeps the time at which it was
@@ -313,16 +372,20 @@ func stalledVerdict(o outcome, ready verdict) *verdict {
 	return nil
 }
 
-// summarize is how many buckets had the desired configuration when they were
-// last seen, of how many.
+// summarize is how many buckets of the spec had the desired configuration when
+// they were last seen, of how many.
 func summarize(reports []bucketReport) string {
-	synced := 0
+	synced, all := 0, 0
 	for _, report := range reports {
+		if report.Leaving {
+			continue
+		}
+		all++
 		if report.State == s3v1alpha1.BucketSynced {
 			synced++
 		}
 	}
-	return fmt.Sprintf("%d/%d", synced, len(reports))
+	return fmt.Sprintf("%d/%d", synced, all)
 }
 
 // truncateBytes cuts a text to a number of bytes, between characters.

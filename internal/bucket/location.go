@@ -47,11 +47,18 @@ func (Credentials) GoString() string { return "[redacted]" }
 type AssumeRole struct {
 	RoleARN string
 	// ExternalID is what the trust policy of the role asks for; empty for nothing.
-	ExternalID string
+	// It is shown no more than credentials are.
+	ExternalID string `json:"-"`
 	// STSEndpoint is the base URL of STS; empty for that of AWS in the provider's
 	// region.
 	STSEndpoint string
 }
+
+// String is the role alone.
+func (r AssumeRole) String() string { return r.RoleARN }
+
+// GoString is String, so that %#v shows nothing else either.
+func (r AssumeRole) GoString() string { return r.RoleARN }
 
 // Provider is everything needed to reach one S3 service.
 type Provider struct {

@@ -229,7 +229,8 @@ func (o *controllerOptions) newManager(restConfig *rest.Config) (manager.Manager
 	return mgr, nil
 }
 
-// bucketOpener lets the reconcilers use the S3 clients.
+// bucketOpener lets the reconcilers use the S3 clients. It is their
+// controllers.Buckets and their controllers.Connections.
 type bucketOpener struct {
 	clients *s3.Clients
 }
@@ -241,3 +242,9 @@ func (o bucketOpener) Open(ctx context.Context, provider bucket.Provider, locati
 	}
 	return opened, nil
 }
+
+func (o bucketOpener) Check(ctx context.Context, provider bucket.Provider) error {
+	return o.clients.Check(ctx, provider)
+}
+
+func (o bucketOpener) Forget(providerName string) { o.clients.Forget(providerName) }

@@ -124,20 +124,16 @@ func (b *Bucket) call(ctx context.Context, op operation, send func(context.Conte
 	defer cancel()
 	ctx, seen := withExchange(ctx)
 	err := send(ctx, seen)
+	if err != nil && seen.outdated() && b.client.credentials.renew(seen.signer) {
+		seen.answer = nil
+		err = send(ctx, seen)
+	}
 	if err == nil {
 		return nil
 	}
-	return classify(&failure{
-		operation:   op,
-		where:       b.describe(op),
-		region:      b.region,
-		owner:       b.location.ExpectedOwner,
-		credentials: b.client.provider.Credentials,
-		secrets:     seen.secrets,
-		timeout:     b.client.timeout,
-		answer:      seen.answer,
-		err:         err,
-	})
+	f := b.client.failure(seen, err)
+	f.operation, f.where, f.region, f.owner = op, b.describe(op), b.region, b.location.ExpectedOwner
+	return classify(f)
 }
 
 // describe begins a message: what was tried, where.

@@ -56,6 +56,8 @@ type failure struct {
 	region      string              // that the request was signed for
 	owner       string              // that was expected; empty for none
 	credentials *bucket.Credentials // nil for the operator's own
+	role        *bucket.AssumeRole  // that they assume; nil for none
+	stsRegion   string              // whose STS is asked for the role
 	secrets     []string            // of the credentials that the call was signed with
 	timeout     time.Duration       // of the call
 	answer      *answer             // the server's last; nil when there was none
@@ -91,6 +93,9 @@ func classify(f *failure) *bucket.Error {
 		return f.as(bucket.Transient, bucket.Timeout, "cancelled")
 	}
 	if e, ok := errors.AsType[*credentialsError](f.err); ok {
+		if f.role != nil {
+			return f.withoutRole(e)
+		}
 		return f.withoutCredentials(e)
 	}
 	if e, ok := errors.AsType[*limitError](f.err); ok {
@@ -127,14 +132,13 @@ func (f *failure) answered() *bucket.Error {
 		return f.elsewhere(status, said, region)
 	case status >= 300 && status < 400:
 		if to := f.answer.redirectsTo(); to != "" {
-			return f.as(bucket.Refused, bucket.ProviderInvalid,
+			return f.as(bucket.Refused, bucket.InvalidEndpoint,
 				"redirected to %s (%s): redirects are not followed; set the endpoint to where the S3 service is", clean(to), said)
 		}
 		return f.notS3(said)
 
-	case e.Code == "RequestTimeTooSkewed":
-		return f.as(bucket.Refused, bucket.CredentialsInvalid,
-			"the clocks differ too much (%s): set the clock of the operator's node or of the server", said)
+	case clockCodes[e.Code]:
+		return f.clocksDiffer(said)
 	case credentialCodes[e.Code] != "":
 		return f.as(bucket.Refused, bucket.CredentialsInvalid, "%s (%s): %s", credentialCodes[e.Code], said, f.checkCredentials())
 	case status == http.StatusUnauthorized && e.Code != "AccessDenied":
@@ -158,6 +162,9 @@ func (f *failure) answered() *bucket.Error {
 
 	case e.Code == "AccessDenied" || e.Code == "AllAccessDisabled" || status == http.StatusForbidden:
 		need := "the credentials need " + f.operation.permission()
+		if f.role != nil {
+			need = fmt.Sprintf("role %s needs %s", cut(clean(f.role.RoleARN), maxQuote), f.operation.permission())
+		}
 		if f.owner != "" {
 			need += fmt.Sprintf(", and the owner of the bucket has to be the expected %s", clean(f.owner))
 		}
@@ -187,16 +194,31 @@ var (
 		"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "Redirect",
 		"IllegalLocationConstraintException",
 	}
+	// clockCodes say that the signature is of another time than the server's.
+	clockCodes = map[string]bool{"RequestTimeTooSkewed": true, "RequestExpired": true, "RequestInTheFuture": true}
 	// credentialCodes say what is wrong with the credentials.
 	credentialCodes = map[string]string{
-		"InvalidAccessKeyId":    "the server does not know the access key",
-		"InvalidClientTokenId":  "the server does not know the access key",
-		"SignatureDoesNotMatch": "the secret key does not belong to the access key",
-		"ExpiredToken":          "the session token has expired",
-		"TokenRefreshRequired":  "the session token has expired",
-		"InvalidToken":          "the session token is not valid",
-		"InvalidSecurity":       "the credentials are not valid",
-		"NotSignedUp":           "the account is not signed up for S3",
+		"InvalidAccessKeyId":          "the server does not know the access key",
+		"InvalidClientTokenId":        "the server does not know the access key",
+		"UnrecognizedClientException": "the server does not know the access key",
+		"SignatureDoesNotMatch":       "the secret key does not belong to the access key",
+		"ExpiredToken":                "the session token has expired",
+		"ExpiredTokenException":       "the session token has expired",
+		"TokenRefreshRequired":        "the session token has expired",
+		"InvalidToken":                "the session token is not valid",
+		"InvalidTokenId":              "the session token is not valid", // MinIO
+		"InvalidSecurity":             "the credentials are not valid",
+		"AuthFailure":                 "the credentials are not valid",
+		"MissingAuthenticationToken":  "the credentials are not accepted",
+		"IncompleteSignature":         "the signature is not understood",
+		"NotSignedUp":                 "the account is not signed up for the service",
+		"OptInRequired":               "the account is not signed up for the service",
+	}
+	// outdatedCodes are those of credentials that may have been good once, and
+	// may be so again when they come from elsewhere.
+	outdatedCodes = []string{
+		"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken", "InvalidTokenId",
+		"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException",
 	}
 	// documentCodes are answers to a configuration that will not do, however
 	// often it is sent.
@@ -236,11 +258,20 @@ func (f *failure) notS3(said string) *bucket.Error {
 		"the answer is not that of an S3 service (%s): check the endpoint", said)
 }
 
+func (f *failure) clocksDiffer(said string) *bucket.Error {
+	return f.as(bucket.Refused, bucket.CredentialsInvalid,
+		"the clocks differ too much (%s): set the clock of the operator's node or of the server", said)
+}
+
 func (f *failure) checkCredentials() string {
-	if f.credentials == nil {
+	switch {
+	case f.role != nil:
+		return "check that the service takes what STS gives for role " + cut(clean(f.role.RoleARN), maxQuote)
+	case f.credentials == nil:
 		return "check the operator's own credentials, or give the provider some"
+	default:
+		return "check the Secret of the provider"
 	}
-	return "check the Secret of the provider"
 }
 
 // withoutCredentials is a call that was not sent because the credentials for it

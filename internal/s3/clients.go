@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"reflect"
 	"sync"
@@ -64,10 +65,11 @@ type provider struct {
 
 // client reaches one S3 service as one bucket.Provider describes it.
 type client struct {
-	provider  bucket.Provider
-	timeout   time.Duration
-	api       *awss3.Client
-	transport *http.Transport
+	provider    bucket.Provider
+	timeout     time.Duration
+	credentials *credentialsSource
+	api         *awss3.Client
+	transport   *http.Transport
 	// md5 is set when the server was found to know no checksum but Content-MD5.
 	md5 atomic.Bool
 }
@@ -86,9 +88,9 @@ func New(o Options) *Clients {
 // client that they have. A change of p.RequestsPerSecond holds at once, for
 // them too.
 //
-// The error is a *bucket.Error: ProviderInvalid when p cannot be used as it is
-// written, and BucketNotFound or Unsupported when no bucket that has a CORS
-// configuration can have such a name.
+// The error is a *bucket.Error: InvalidEndpoint, InvalidCABundle or
+// ProviderInvalid when p cannot be used as it is written, and BucketNotFound or
+// Unsupported when no bucket that has a CORS configuration can have such a name.
 func (c *Clients) Open(_ context.Context, p bucket.Provider, l bucket.Location) (*Bucket, error) {
 	if err := checkBucketName(p, l); err != nil {
 		return nil, err
@@ -100,11 +102,51 @@ func (c *Clients) Open(_ context.Context, p bucket.Provider, l bucket.Location) 
 	region := cmp.Or(l.Region, p.Region)
 	if region == "" {
 		if p.Endpoint == "" {
-			return nil, providerInvalid(p.Name, "region is empty, and without an endpoint it chooses the AWS host")
+			return nil, noRegion(p.Name)
 		}
 		region = defaultSigningRegion
 	}
 	return &Bucket{client: client, location: l, region: region}, nil
+}
+
+// Check is whether the provider p can be used as it is written and its
+// credentials can be had: those of a role are asked for, unless they are there
+// already. The S3 service itself is not asked. It builds the client of the
+// provider like Open.
+//
+// The error is a *bucket.Error: that of Open about a provider, or the one that
+// any call would return for want of credentials.
+func (c *Clients) Check(ctx context.Context, p bucket.Provider) error {
+	client, err := c.client(p)
+	if err != nil {
+		return err
+	}
+	if p.Region == "" && p.Endpoint == "" {
+		return noRegion(p.Name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, client.timeout)
+	defer cancel()
+	ctx, seen := withExchange(ctx)
+	if _, err := client.credentials.Retrieve(ctx); err != nil {
+		f := client.failure(seen, err)
+		f.where = fmt.Sprintf("credentials of BucketProvider %q", p.Name)
+		return classify(f)
+	}
+	return nil
+}
+
+// failure is what is known of a call that failed with an error, without what it
+// was about.
+func (c *client) failure(seen *exchange, err error) *failure {
+	return &failure{
+		credentials: c.provider.Credentials,
+		role:        c.provider.AssumeRole,
+		stsRegion:   cmp.Or(c.provider.Region, defaultSigningRegion),
+		secrets:     seen.secrets,
+		timeout:     c.timeout,
+		answer:      seen.answer,
+		err:         err,
+	}
 }
 
 // Forget drops the client of a provider that is gone. Buckets opened with it
@@ -157,7 +199,10 @@ func (c *Clients) build(p bucket.Provider, limiter *rate.Limiter) (*client, erro
 	if p.Credentials != nil {
 		p.Credentials = new(*p.Credentials)
 	}
-	endpoint, err := parseEndpoint(p)
+	if p.AssumeRole != nil {
+		p.AssumeRole = new(*p.AssumeRole)
+	}
+	endpoint, err := parseEndpoint(p.Name, "endpoint", p.Endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +212,16 @@ func (c *Clients) build(p bucket.Provider, limiter *rate.Limiter) (*client, erro
 	}
 	timeout := cmp.Or(p.Timeout, c.options.Timeout)
 	transport := newTransport(roots, timeout, c.dial)
+	source := &credentialsSource{}
+	if p.AssumeRole == nil {
+		source.provider = c.baseCredentials(p)
+	} else {
+		endpoint, err := parseEndpoint(p.Name, "stsEndpoint", p.AssumeRole.STSEndpoint)
+		if err != nil {
+			return nil, err
+		}
+		source.provider = c.assumedRole(p, endpoint, transport, timeout)
+	}
 
 	// The options are given to the client directly and not by way of
 	// aws.Config, so that AWS_ENDPOINT_URL and its kin in the operator's
@@ -176,14 +231,14 @@ func (c *Clients) build(p bucket.Provider, limiter *rate.Limiter) (*client, erro
 		BaseEndpoint: endpoint,
 		Region:       p.Region,
 		UsePathStyle: pathStyle(p),
-		Credentials:  &credentialsSource{provider: c.credentials(p)},
+		Credentials:  source,
 		Retryer:      c.retryer(),
 		HTTPClient:   &gate{limiter: limiter, base: transport},
 		// A bucket name of the right form would otherwise make the SDK open a
 		// session for a directory bucket first.
 		DisableS3ExpressSessionAuth: aws.Bool(true),
 	}, awss3.WithAPIOptions(awsmiddleware.AddUserAgentKeyValue(product, cmp.Or(c.options.Version, "unknown"))))
-	return &client{provider: p, timeout: timeout, api: api, transport: transport}, nil
+	return &client{provider: p, timeout: timeout, credentials: source, api: api, transport: transport}, nil
 }
 
 func pathStyle(p bucket.Provider) bool {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -16,9 +17,9 @@ import (
 	"github.com/bucketcors/bucketcors/internal/bucket"
 )
 
-// credentials returns what signs the requests of a provider: its keys, or the
-// operator's own when it has none.
-func (c *Clients) credentials(p bucket.Provider) aws.CredentialsProvider {
+// baseCredentials returns what signs the requests of a provider, or assumes its
+// role: its keys, or the operator's own when it has none.
+func (c *Clients) baseCredentials(p bucket.Provider) aws.CredentialsProvider {
 	if k := p.Credentials; k != nil {
 		return credentials.NewStaticCredentialsProvider(k.AccessKeyID, k.SecretAccessKey, k.SessionToken)
 	}
@@ -81,11 +82,20 @@ func (a *ambient) resolve(ctx context.Context) (aws.CredentialsProvider, error) 
 	return chain, nil
 }
 
+// Invalidate has the next call look for credentials anew.
+func (a *ambient) Invalidate() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.chain = nil
+}
+
 // credentialsSource marks the failures of a provider of credentials, which may
 // be of the network or of another service, as such, and leaves what it provides
 // where the call can find it, to be kept out of messages.
 type credentialsSource struct {
 	provider aws.CredentialsProvider
+	// newest are the last credentials that were provided.
+	newest atomic.Pointer[aws.Credentials]
 }
 
 // Retrieve implements aws.CredentialsProvider.
@@ -96,7 +106,23 @@ func (s *credentialsSource) Retrieve(ctx context.Context) (aws.Credentials, erro
 	}
 	seen := exchangeFrom(ctx)
 	seen.secrets = append(seen.secrets, found.SecretAccessKey, found.SessionToken, found.AccessKeyID)
+	seen.signer = &found
+	s.newest.Store(&found)
 	return found, nil
+}
+
+// renew drops credentials that a server calls outdated, unless there are newer
+// ones by now: many calls may find it out at a time. It reports whether another
+// attempt may be signed by others.
+func (s *credentialsSource) renew(outdated *aws.Credentials) bool {
+	keeper, ok := s.provider.(interface{ Invalidate() })
+	if !ok {
+		return false
+	}
+	if newest := s.newest.Load(); newest != nil && *newest == *outdated {
+		keeper.Invalidate()
+	}
+	return true
 }
 
 // credentialsError is a call that was not sent, because there was nothing to

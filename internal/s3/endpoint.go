@@ -16,28 +16,31 @@ import (
 	"github.com/bucketcors/bucketcors/internal/bucket"
 )
 
-// parseEndpoint returns the base URL of the provider in the form that the SDK
-// takes, nil for AWS.
-func parseEndpoint(p bucket.Provider) (*string, error) {
-	if p.Endpoint == "" {
+// parseEndpoint returns a base URL in the form that the SDK takes, nil for that
+// of AWS. field is where the provider has it.
+func parseEndpoint(providerName, field, endpoint string) (*string, error) {
+	if endpoint == "" {
 		return nil, nil
 	}
-	u, err := url.Parse(p.Endpoint)
+	u, err := url.Parse(endpoint)
+	var what string
 	switch {
 	case err != nil:
 		// The text of the error may repeat a password that was put into the URL.
-		return nil, providerInvalid(p.Name, "endpoint is not a URL like https://host:port")
+		what = "is not a URL like https://host:port"
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, providerInvalid(p.Name, "endpoint does not begin with https:// or http://")
+		what = "does not begin with https:// or http://"
 	case u.Hostname() == "":
-		return nil, providerInvalid(p.Name, "endpoint names no host")
+		what = "names no host"
 	case u.User != nil:
-		return nil, providerInvalid(p.Name, "endpoint holds a user name; credentials belong into a Secret")
-	case u.RawQuery != "" || u.ForceQuery || strings.Contains(p.Endpoint, "#"):
-		return nil, providerInvalid(p.Name, "endpoint holds a query or a fragment; only scheme, host, port and path are used")
+		what = "holds a user name; credentials belong into a Secret"
+	case u.RawQuery != "" || u.ForceQuery || strings.Contains(endpoint, "#"):
+		what = "holds a query or a fragment; only scheme, host, port and path are used"
+	default:
+		u.Path = strings.TrimRight(u.Path, "/")
+		return new(u.Scheme + "://" + u.Host + u.EscapedPath()), nil
 	}
-	u.Path = strings.TrimRight(u.Path, "/")
-	return new(u.Scheme + "://" + u.Host + u.EscapedPath()), nil
+	return nil, unusable(bucket.InvalidEndpoint, providerName, field+" "+what)
 }
 
 // environmentRoots returns the certificates that the operator's environment
@@ -72,7 +75,7 @@ func trustedRoots(p bucket.Provider) (*x509.CertPool, error) {
 		roots = systemRoots()
 	}
 	if err := appendPEM(roots, p.CABundle); err != nil {
-		return nil, providerInvalid(p.Name, "caBundle: "+err.Error())
+		return nil, unusable(bucket.InvalidCABundle, p.Name, "caBundle: "+err.Error())
 	}
 	return roots, nil
 }
@@ -123,7 +126,7 @@ func checkBucketName(p bucket.Provider, l bucket.Location) error {
 		}
 	case endpointNames(p.Endpoint, l.Name):
 		// A request for the bucket would be one for an object of that name.
-		return providerInvalid(p.Name, fmt.Sprintf("the endpoint %s holds the name of bucket %q: it has to be that of the service, without a bucket", p.Endpoint, l.Name))
+		return unusable(bucket.InvalidEndpoint, p.Name, fmt.Sprintf("the endpoint %s holds the name of bucket %q: it has to be that of the service, without a bucket", p.Endpoint, l.Name))
 	case p.Endpoint == "" && strings.HasSuffix(l.Name, "--x-s3"):
 		// https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html
 		return &bucket.Error{
@@ -151,12 +154,16 @@ func endpointHasPath(endpoint string) bool {
 	return err == nil && strings.Trim(u.Path, "/") != ""
 }
 
-// providerInvalid is a provider that cannot be used as it is written. Nothing
-// but a change of it helps, and that is noticed.
-func providerInvalid(name, what string) *bucket.Error {
+// unusable is a provider that cannot be used as it is written. Nothing but a
+// change of it helps, and that is noticed.
+func unusable(reason bucket.Reason, providerName, what string) *bucket.Error {
 	return &bucket.Error{
-		Reason:  bucket.ProviderInvalid,
+		Reason:  reason,
 		Fate:    bucket.Waiting,
-		Message: fmt.Sprintf("provider %q: %s", name, what),
+		Message: fmt.Sprintf("provider %q: %s", providerName, what),
 	}
+}
+
+func noRegion(providerName string) *bucket.Error {
+	return unusable(bucket.ProviderInvalid, providerName, "region is empty, and without an endpoint it chooses the AWS host")
 }

@@ -11,8 +11,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"golang.org/x/time/rate"
 )
@@ -101,8 +103,19 @@ func (e *limitError) Error() string {
 // exchange collects what the server said during one call, and what it must not
 // be quoted with.
 type exchange struct {
-	answer  *answer  // of the last attempt; nil when there was none
-	secrets []string // of the credentials of all attempts
+	answer  *answer          // of the last attempt; nil when there was none
+	signer  *aws.Credentials // of the last attempt; nil when there were none
+	secrets []string         // of the credentials of all attempts
+}
+
+// outdated is whether the server refuses the credentials as ones that it does
+// not know or know any more.
+func (e *exchange) outdated() bool {
+	if e.answer == nil || e.signer == nil {
+		return false
+	}
+	code, _ := e.answer.stsError()
+	return slices.Contains(outdatedCodes, code)
 }
 
 type exchangeKey struct{}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+
+	"golang.org/x/sync/errgroup"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
+	"github.com/bucketcors/bucketcors/internal/bucket"
+)
+
+// bucketsAtOnce is how many buckets of one policy are worked on at a time.
+const bucketsAtOnce = 4
+
+// work does the tasks of a policy, a few at a time. One bucket's failure does not
+// keep the others from being worked on. An error is that the API server could
+// not be asked.
+func (r *PolicyReconciler) work(ctx context.Context, tasks []bucketTask) ([]bucketOutcome, error) {
+	connections, err := r.connections(ctx, tasks)
+	if err != nil {
+		return nil, err
+	}
+	now := r.now()
+	for i := range tasks {
+		tasks[i].log, tasks[i].now, tasks[i].interval = &r.writes, now, r.interval(tasks[i].policy)
+	}
+	outcomes := make([]bucketOutcome, len(tasks))
+	var group errgroup.Group
+	group.SetLimit(bucketsAtOnce)
+	// Not always from the first: where time runs out, it does so for others.
+	start := rand.IntN(max(1, len(tasks)))
+	for i := range tasks {
+		i = (start + i) % len(tasks)
+		group.Go(func() error {
+			var err error
+			outcomes[i], err = r.workOn(ctx, tasks[i], connections)
+			return err
+		})
+	}
+	return outcomes, group.Wait()
+}
+
+// connection is how to reach the service of a provider, or why it cannot be
+// reached.
+type connection struct {
+	bucket.Provider
+	failure *bucket.Error
+}
+
+// connections are those of all providers of some tasks, by name.
+func (r *PolicyReconciler) connections(ctx context.Context, tasks []bucketTask) (map[string]connection, error) {
+	connections := map[string]connection{}
+	for _, task := range tasks {
+		if task.provider == nil {
+			continue
+		}
+		if _, known := connections[task.provider.Name]; known {
+			continue
+		}
+		connected, err := r.connect(ctx, task.provider)
+		var failure *bucket.Error
+		if err != nil && !errors.As(err, &failure) {
+			return nil, err
+		}
+		connections[task.provider.Name] = connection{connected, failure}
+	}
+	return connections, nil
+}
+
+// workOn does a task, as the only one that works on the bucket.
+func (r *PolicyReconciler) workOn(ctx context.Context, task bucketTask, connections map[string]connection) (o bucketOutcome, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			logf.FromContext(ctx).Error(fmt.Errorf("panic: %v", cause), "work on a bucket", "bucket", task.key.name, "stack", string(debug.Stack()))
+			o.failure = &bucket.Error{
+				Reason: bucket.ServerError, Fate: bucket.Transient,
+				Message: fmt.Sprintf("the work on bucket %q met a mistake of the operator itself, which its log describes", task.key.name),
+			}
+		}
+		o.task(task)
+	}()
+	if task.leaving && !cleansUp(task.policy) {
+		return r.retain(ctx, task), nil
+	}
+	// Who owns a bucket is no business of a namespace that may not touch it.
+	if task.provider != nil && !granted(task.provider.Spec.Access, task.tenant, task.key.name) {
+		return bucketOutcome{denied: ungranted(task)}, nil
+	}
+	if task.denied != "" && !task.leaving {
+		return bucketOutcome{denied: task.denied}, nil
+	}
+	defer task.log.lock(task.key)()
+	if task.claimants, err = r.claimantsOf(ctx, task.key.name); err != nil {
+		return bucketOutcome{}, err
+	}
+	task.claim = claimOn(task.key, task.claimants)
+	if !task.leaving && !task.claim.holds(task.policy) {
+		return bucketOutcome{conflict: conflictOf(task.claim, task.policy)}, nil
+	}
+	if again, found := r.looks.recall(task); found && r.retries.pending(task.policy.UID) {
+		return again, nil
+	}
+	if failure := r.open(ctx, &task, connections); failure != nil {
+		return bucketOutcome{failure: failure}, nil
+	}
+	if task.leaving {
+		return r.leave(ctx, task), nil
+	}
+	o = r.syncBucket(ctx, task)
+	r.looks.remember(task, o)
+	return o, nil
+}
+
+// open opens the bucket of a task, if there is a way to it and time left.
+func (r *PolicyReconciler) open(ctx context.Context, task *bucketTask, connections map[string]connection) *bucket.Error {
+	switch {
+	case task.provider == nil:
+		return unreached(task.key)
+	case ctx.Err() != nil:
+		return outOfTime(task.key)
+	}
+	connection := connections[task.provider.Name]
+	if connection.failure != nil {
+		return connection.failure
+	}
+	opened, err := r.Buckets.Open(ctx, connection.Provider, locationFor(task.reference))
+	if err != nil {
+		return failureOf(err)
+	}
+	task.bucket = opened
+	return nil
+}
+
+func ungranted(task bucketTask) string {
+	if task.denied != "" {
+		return task.denied
+	}
+	return fmt.Sprintf("BucketProvider %q does not grant it to namespace %q any more", task.provider.Name, task.tenant.namespace)
+}
+
+func outOfTime(key bucketKey) *bucket.Error {
+	return &bucket.Error{
+		Reason: bucket.Timeout, Fate: bucket.Transient,
+		Message: fmt.Sprintf("bucket %q was not reached, because others of the policy took all the time", key.name),
+	}
+}
+
+// unreached is a bucket that has left its policy together with its provider.
+func unreached(key bucketKey) *bucket.Error {
+	return &bucket.Error{
+		Reason: s3v1alpha1.ReasonProviderNotFound, Fate: bucket.Waiting,
+		Message: fmt.Sprintf("no BucketProvider that grants bucket %q to the policy reaches %s any more", key.name, key.service),
+	}
+}
+
+// conflictOf is why a policy does not have a bucket.
+func conflictOf(c claim, policy *s3v1alpha1.BucketCORSPolicy) string {
+	if c.decider == nil {
+		return "the policy is going away, or has not been seen by all yet"
+	}
+	decider := nameOf(c.decider)
+	switch {
+	case c.decider.Spec.Sharing == s3v1alpha1.SharingShared:
+		return fmt.Sprintf("policy %s is older and shares this bucket: set spec.sharing to Shared to have the rules of this policy beside its own", decider)
+	case policy.Spec.Sharing == s3v1alpha1.SharingShared:
+		return fmt.Sprintf("policy %s is older and owns this bucket: this policy takes over when that one goes, or joins it when its spec.sharing is Shared", decider)
+	default:
+		return fmt.Sprintf("policy %s is older and owns this bucket; this policy takes over when that one goes", decider)
+	}
+}
+
+// nameOf is the name of a policy in messages.
+func nameOf(policy *s3v1alpha1.BucketCORSPolicy) string { return policy.Namespace + "/" + policy.Name }
