@@ -5,12 +5,15 @@ package controllers
 import (
 	"path"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
-	"github.com/bucketcors/bucketcors/internal/cors"
 )
 
 // tenant is a namespace that asks for a bucket. labels are nil when the
-// namespace is not known, which no selector selects.
+// namespace is not known, which no selector selects; a namespace without labels
+// has an empty map.
 type tenant struct {
 	namespace string
 	labels    map[string]string
@@ -28,15 +31,27 @@ func granted(grants []s3v1alpha1.AccessGrant, who tenant, bucketName string) boo
 	return false
 }
 
+// grantMatches is whether a grant is about a namespace and a bucket. Names and
+// selector both have to match where there are both; a grant with neither is
+// about nobody.
 func grantMatches(grant s3v1alpha1.AccessGrant, who tenant, bucketName string) bool {
-	return matchesAny(grant.Namespaces, who.namespace) && matchesAny(grant.Buckets, bucketName)
+	if len(grant.Namespaces) == 0 && grant.NamespaceSelector == nil {
+		return false
+	}
+	if len(grant.Namespaces) > 0 && !matchesAny(grant.Namespaces, who.namespace) {
+		return false
+	}
+	return matchesAny(grant.Buckets, bucketName) && (grant.NamespaceSelector == nil || selects(grant.NamespaceSelector, who))
 }
 
-// denialOf is why a provider does not permit rules on a bucket, as a sentence
-// that names the rule, its value and the grant; empty when it permits them. Each
-// rule has to keep within the constraints of one grant that matches.
-func denialOf(provider *s3v1alpha1.BucketProvider, who tenant, bucketName string, rules cors.Configuration) string {
-	return ""
+// selects is false for a selector that makes no sense. The schema leaves those
+// to us: no other field of the provider should stop working for one.
+func selects(selector *metav1.LabelSelector, who tenant) bool {
+	if who.labels == nil {
+		return false
+	}
+	compiled, err := metav1.LabelSelectorAsSelector(selector)
+	return err == nil && compiled.Matches(labels.Set(who.labels))
 }
 
 // matchesAny relies on the schema, which lets only characters of names and "*"

@@ -5,6 +5,8 @@ package controllers
 import (
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 )
 
@@ -48,6 +50,62 @@ func TestGrantsDecideWhoMayHavePoliciesForABucket(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if got := granted(tt.grants, tenant{namespace: tt.namespace}, tt.bucket); got != tt.want {
 				t.Errorf("granted(%v, %q, %q) = %t", tt.grants, tt.namespace, tt.bucket, got)
+			}
+		})
+	}
+}
+
+func TestSelectorsDecideWhoMayHavePoliciesForABucket(t *testing.T) {
+	matching := func(key, value string) *metav1.LabelSelector {
+		return &metav1.LabelSelector{MatchLabels: map[string]string{key: value}}
+	}
+	expression := func(key string, operator metav1.LabelSelectorOperator, values ...string) *metav1.LabelSelector {
+		return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: key, Operator: operator, Values: values}}}
+	}
+	selecting := func(selector *metav1.LabelSelector, namespaces ...s3v1alpha1.NamespacePattern) s3v1alpha1.AccessGrant {
+		return s3v1alpha1.AccessGrant{Namespaces: namespaces, NamespaceSelector: selector, Buckets: []s3v1alpha1.BucketPattern{"assets"}}
+	}
+	everyone := &metav1.LabelSelector{}
+	web := map[string]string{"team": "a", "stage": "dev"}
+
+	for name, tt := range map[string]struct {
+		grants []s3v1alpha1.AccessGrant
+		labels map[string]string // of team-a
+		want   bool
+	}{
+		"a selector alone selects":                          {[]s3v1alpha1.AccessGrant{selecting(matching("team", "a"))}, web, true},
+		"a selector alone does not select other labels":     {[]s3v1alpha1.AccessGrant{selecting(matching("team", "b"))}, web, false},
+		"a label is not enough without its value":           {[]s3v1alpha1.AccessGrant{selecting(matching("team", ""))}, web, false},
+		"all labels of a selector have to match":            {[]s3v1alpha1.AccessGrant{selecting(&metav1.LabelSelector{MatchLabels: map[string]string{"team": "a", "stage": "prod"}})}, web, false},
+		"an empty selector selects all":                     {[]s3v1alpha1.AccessGrant{selecting(everyone)}, web, true},
+		"an empty selector selects one without labels":      {[]s3v1alpha1.AccessGrant{selecting(everyone)}, map[string]string{}, true},
+		"an empty selector selects no unknown namespace":    {[]s3v1alpha1.AccessGrant{selecting(everyone)}, nil, false},
+		"what excludes labels selects one without them":     {[]s3v1alpha1.AccessGrant{selecting(expression("team", metav1.LabelSelectorOpDoesNotExist))}, map[string]string{}, true},
+		"what excludes labels selects no unknown one":       {[]s3v1alpha1.AccessGrant{selecting(expression("team", metav1.LabelSelectorOpDoesNotExist))}, nil, false},
+		"a label selects no unknown namespace":              {[]s3v1alpha1.AccessGrant{selecting(matching("team", "a"))}, nil, false},
+		"names need no labels":                              {[]s3v1alpha1.AccessGrant{selecting(nil, "team-a")}, nil, true},
+		"one of the values":                                 {[]s3v1alpha1.AccessGrant{selecting(expression("team", metav1.LabelSelectorOpIn, "b", "a"))}, web, true},
+		"none of the values":                                {[]s3v1alpha1.AccessGrant{selecting(expression("team", metav1.LabelSelectorOpNotIn, "b", "a"))}, web, false},
+		"a label that exists":                               {[]s3v1alpha1.AccessGrant{selecting(expression("stage", metav1.LabelSelectorOpExists))}, web, true},
+		"name and selector match":                           {[]s3v1alpha1.AccessGrant{selecting(matching("team", "a"), "team-*")}, web, true},
+		"only the name matches":                             {[]s3v1alpha1.AccessGrant{selecting(matching("team", "b"), "team-a")}, web, false},
+		"only the selector matches":                         {[]s3v1alpha1.AccessGrant{selecting(matching("team", "a"), "team-b")}, web, false},
+		"an empty selector does not widen names":            {[]s3v1alpha1.AccessGrant{selecting(everyone, "team-b")}, web, false},
+		"name and selector match, and nobody knows":         {[]s3v1alpha1.AccessGrant{selecting(everyone, "team-a")}, nil, false},
+		"the selector of one grant and the name of another": {[]s3v1alpha1.AccessGrant{selecting(matching("team", "a"), "team-b"), selecting(matching("team", "b"), "team-a")}, web, false},
+		"a selector does not grant other buckets":           {[]s3v1alpha1.AccessGrant{{NamespaceSelector: everyone, Buckets: []s3v1alpha1.BucketPattern{"logs"}}}, web, false},
+		"a selector without buckets grants none":            {[]s3v1alpha1.AccessGrant{{NamespaceSelector: everyone}}, web, false},
+		"neither names nor selector":                        {[]s3v1alpha1.AccessGrant{{Buckets: []s3v1alpha1.BucketPattern{"*"}}}, web, false},
+		"an operator that is none":                          {[]s3v1alpha1.AccessGrant{selecting(expression("team", "Is", "a"))}, web, false},
+		"In without values":                                 {[]s3v1alpha1.AccessGrant{selecting(expression("team", metav1.LabelSelectorOpIn))}, web, false},
+		"Exists with values":                                {[]s3v1alpha1.AccessGrant{selecting(expression("team", metav1.LabelSelectorOpExists, "a"))}, web, false},
+		"a key that is none":                                {[]s3v1alpha1.AccessGrant{selecting(expression("no key", metav1.LabelSelectorOpDoesNotExist))}, web, false},
+		"an invalid selector with a name":                   {[]s3v1alpha1.AccessGrant{selecting(expression("team", "Is", "a"), "team-a")}, web, false},
+		"an invalid selector hides no other":                {[]s3v1alpha1.AccessGrant{selecting(expression("team", "Is", "a")), selecting(matching("team", "a"))}, web, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := granted(tt.grants, tenant{namespace: "team-a", labels: tt.labels}, "assets"); got != tt.want {
+				t.Errorf("granted is %t", got)
 			}
 		})
 	}

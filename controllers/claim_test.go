@@ -50,8 +50,8 @@ func goingAway(policy *s3v1alpha1.BucketCORSPolicy) *s3v1alpha1.BucketCORSPolicy
 	return policy
 }
 
-// assets is the bucket that the claims are about.
-func assets() bucketKey { return bucketKey{serviceOf(aProvider()), "assets"} }
+// claimed is the bucket that the claims are about.
+var claimed = bucketKey{serviceOf(aProvider()), "assets"}
 
 // policyName is namespace/name; empty for no policy.
 func policyName(policy *s3v1alpha1.BucketCORSPolicy) string {
@@ -133,7 +133,7 @@ func TestTheOldestPolicyThatMayDecidesAboutABucket(t *testing.T) {
 		}, "team-b/web"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := claimOn(assets(), tt.claimants)
+			got := claimOn(claimed, tt.claimants)
 			if policyName(got.decider) != tt.want {
 				t.Errorf("the owner is %q, not %q", policyName(got.decider), tt.want)
 			}
@@ -214,7 +214,7 @@ func TestSharedPoliciesHoldABucketTogetherIfTheOldestIsShared(t *testing.T) {
 		"one that its own provider does not grant it, whoever grants it ": {oneDenied, "team-a/p1", "team-a/p1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := claimOn(assets(), tt.claimants)
+			got := claimOn(claimed, tt.claimants)
 			if policyName(got.decider) != tt.decider || holderNames(got) != tt.holders {
 				t.Errorf("%q decides and %q hold it, not %q and %q", policyName(got.decider), holderNames(got), tt.decider, tt.holders)
 			}
@@ -238,7 +238,7 @@ func TestAHolderKeepsItsProviderAndTenant(t *testing.T) {
 	provider := reaching("other", "https://s3.internal:9000")
 	labelled := claims(shared(aPolicy("assets"), 0), provider)
 	labelled.tenant.labels = map[string]string{"team": "a"}
-	for _, h := range claimOn(assets(), []claimant{labelled}).holders {
+	for _, h := range claimOn(claimed, []claimant{labelled}).holders {
 		if h.provider != provider || h.tenant.namespace != "team-a" || h.tenant.labels["team"] != "a" {
 			t.Errorf("the holder is %+v", h)
 		}
@@ -275,7 +275,7 @@ func TestAClaimDoesNotDependOnTheOrderOfClaimants(t *testing.T) {
 			permute(tt.claimants, func(order []claimant) {
 				orders++
 				before := slices.Clone(order)
-				got := claimOn(assets(), order)
+				got := claimOn(claimed, order)
 				if policyName(got.decider) != tt.decider || holderNames(got) != tt.holders {
 					t.Fatalf("with the claimants in another order, %q decides and %q hold it", policyName(got.decider), holderNames(got))
 				}

@@ -3,6 +3,10 @@
 package controllers
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/cors"
 )
@@ -11,6 +15,9 @@ import (
 type contribution struct {
 	policy *s3v1alpha1.BucketCORSPolicy
 	rules  []cors.Rule
+	// dialect is that of the server, as the provider of the policy has it; nil for
+	// AWS.
+	dialect *cors.Dialect
 }
 
 // contributionsTo are what the holders of a bucket bring to its configuration,
@@ -20,23 +27,91 @@ type contribution struct {
 //
 // A holder that cannot enforce its rules now (they are invalid or not permitted,
 // or it is suspended or only observes) brings those of its rules that are in
-// force: what live has of them, see retained. They have to be permitted too.
+// force: what live has of them, see inForce. They have to be permitted too.
 func contributionsTo(key bucketKey, holders []claimant, live cors.Configuration, observer *s3v1alpha1.BucketCORSPolicy) []contribution {
-	return nil
+	var contributions []contribution
+	for _, holder := range holders {
+		policy := holder.policy
+		var rules []cors.Rule
+		if enforces(holder, key) || observer != nil && policy.UID == observer.UID && !policy.Spec.Suspend && enforceable(holder, key) {
+			rules = configurationFor(policy.Spec.Rules).Rules
+		} else {
+			rules = inForce(live, statusBefore(policy, key).RulesHash)
+			if denialOf(holder.provider, holder.tenant, key.name, cors.Configuration{Rules: rules}) != "" {
+				rules = nil
+			}
+		}
+		if len(rules) > 0 {
+			contributions = append(contributions, contribution{policy, rules, dialectOf(holder.provider)})
+		}
+	}
+	return contributions
 }
 
 // enforces is whether the rules of a holder are to be put on a bucket as they
 // are written: its policy is neither suspended nor observing, S3 would accept
 // its rules, and its provider permits them there.
 func enforces(holder claimant, key bucketKey) bool {
-	return false
+	spec := holder.policy.Spec
+	return !spec.Suspend && spec.Mode != s3v1alpha1.PolicyModeObserve && enforceable(holder, key)
 }
 
-// retained are those rules of live, next to each other, that stand for a hash
+// enforceable is whether the rules of a holder could be put on a bucket if its
+// policy wanted that.
+func enforceable(holder claimant, key bucketKey) bool {
+	rules := configurationFor(holder.policy.Spec.Rules)
+	if _, err := dialectOf(holder.provider).Compile(rules); err != nil {
+		return false
+	}
+	return denialOf(holder.provider, holder.tenant, key.name, rules) == ""
+}
+
+// maxSearched bounds the bytes that inForce hashes: several times what all runs
+// of the largest configuration have that S3 stores, and a second's work.
+const maxSearched = 512 << 20
+
+// inForce are those rules of live, next to each other, that stand for a hash
 // that the status of a policy has of its rules (rulesHash); nil when there are
 // none.
-func retained(live cors.Configuration, rulesHash string) []cors.Rule {
+func inForce(live cors.Configuration, rulesHash string) []cors.Rule {
+	if rulesHash == "" || len(live.Rules) == 0 {
+		return nil
+	}
+	// Most buckets are of one policy alone.
+	if cors.Hash(live) == rulesHash {
+		return live.Rules
+	}
+	sizes := make([]int, len(live.Rules))
+	for i, rule := range live.Rules {
+		sizes[i] = sizeOf(rule)
+	}
+	searched := 0
+	for length := 1; length < len(live.Rules) && length <= cors.MaxRules; length++ {
+		for from := range len(live.Rules) - length + 1 {
+			for _, size := range sizes[from : from+length] {
+				searched += size
+			}
+			if searched > maxSearched {
+				return nil
+			}
+			run := live.Rules[from : from+length]
+			if cors.Hash(cors.Configuration{Rules: run}) == rulesHash {
+				return run
+			}
+		}
+	}
 	return nil
+}
+
+// sizeOf is about how many bytes there are to hash in a rule.
+func sizeOf(rule cors.Rule) int {
+	size := len(rule.ID) + 1
+	for _, list := range [][]string{rule.AllowedOrigins, rule.AllowedMethods, rule.AllowedHeaders, rule.ExposeHeaders} {
+		for _, value := range list {
+			size += len(value) + 1
+		}
+	}
+	return size
 }
 
 // composition is the configuration that contributions make up together.
@@ -66,28 +141,108 @@ type refusal struct {
 // 64 KB, an id that is taken) is left out whole, and those after it still get
 // their turn.
 func compose(contributions []contribution) composition {
-	return composition{}
+	var c composition
+	for _, added := range contributions {
+		if len(added.rules) == 0 {
+			continue
+		}
+		if why := c.noRoomFor(added); why != "" {
+			c.refused = append(c.refused, refusal{added.policy, why})
+			continue
+		}
+		from := len(c.configuration.Rules)
+		c.configuration.Rules = append(c.configuration.Rules, added.rules...)
+		c.parts = append(c.parts, part{added.policy, from, len(c.configuration.Rules)})
+	}
+	return c
 }
+
+// noRoomFor is why a contribution cannot follow what is there; empty when it can.
+func (c composition) noRoomFor(added contribution) string {
+	dialect := added.dialect
+	if dialect == nil {
+		dialect = cors.AWS
+	}
+	var reasons []string
+	_, err := dialect.Compile(cors.Configuration{Rules: slices.Concat(c.configuration.Rules, added.rules)})
+	if err != nil {
+		if _, alone := dialect.Compile(cors.Configuration{Rules: added.rules}); alone != nil {
+			return "the server takes the rules of this policy on no bucket: " + describeMistakes(alone)
+		}
+		var limits []string
+		for mistake := range cors.Mistakes(err) {
+			problem, fix := mistake.Explain()
+			limits = append(limits, problem+"; "+fix)
+		}
+		reasons = append(reasons, fmt.Sprintf("there is no room for the %s of this policy after the %d that come first: together %s, here or in %s",
+			count(len(added.rules), "rule"), len(c.configuration.Rules), enumerate(limits, "; and ", "limit"), c.comeFirst()))
+	}
+	if taken := c.takenIDs(added.rules); len(taken) > 0 {
+		reasons = append(reasons, enumerate(taken, ", ", "id")+"; choose another")
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// comeFirst names the policies that are there, with what puts them first.
+func (c composition) comeFirst() string {
+	var all []string
+	for _, p := range c.parts {
+		all = append(all, fmt.Sprintf("%s (priority %d)", nameOf(p.policy), p.policy.Spec.Priority))
+	}
+	return enumerate(all, ", ", "policy")
+}
+
+// takenIDs are clauses about the ids of rules that other policies have already.
+// S3 documents that an id is unique in a configuration. One that a policy has
+// twice itself is its own affair.
+func (c composition) takenIDs(rules []cors.Rule) []string {
+	owners := map[string]*s3v1alpha1.BucketCORSPolicy{}
+	for _, p := range c.parts {
+		for _, rule := range c.configuration.Rules[p.from:p.to] {
+			owners[rule.ID] = p.policy
+		}
+	}
+	var taken []string
+	for _, rule := range rules {
+		if owner := owners[rule.ID]; rule.ID != "" && owner != nil {
+			taken = append(taken, fmt.Sprintf("id %s is taken by a rule of policy %s", quoteID(rule.ID), nameOf(owner)))
+			delete(owners, rule.ID)
+		}
+	}
+	return taken
+}
+
+// quoteID is an id for a message, which needs no more of a long one.
+func quoteID(id string) string { return fmt.Sprintf("%q", truncate(id, 64)) }
 
 // partOf is where the rules of a policy are; false when they are not there.
 func (c composition) partOf(policy *s3v1alpha1.BucketCORSPolicy) (part, bool) {
+	for _, p := range c.parts {
+		if p.policy.UID == policy.UID {
+			return p, true
+		}
+	}
 	return part{}, false
 }
 
 // refusalOf is why there is no room for a policy; empty when there is.
 func (c composition) refusalOf(policy *s3v1alpha1.BucketCORSPolicy) string {
+	for _, r := range c.refused {
+		if r.policy.UID == policy.UID {
+			return r.why
+		}
+	}
 	return ""
 }
 
 // others are the policies whose rules are there beside those of policy, as
 // namespace/name, in order.
 func (c composition) others(policy *s3v1alpha1.BucketCORSPolicy) []string {
-	return nil
-}
-
-// shadowsOf says which rules of a policy rules of other policies keep from
-// answering, naming both; empty when none do. What the rules of a policy do to
-// one another is not told here: see lint.go.
-func (c composition) shadowsOf(policy *s3v1alpha1.BucketCORSPolicy) string {
-	return ""
+	var others []string
+	for _, p := range c.parts {
+		if p.policy.UID != policy.UID {
+			others = append(others, nameOf(p.policy))
+		}
+	}
+	return others
 }

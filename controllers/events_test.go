@@ -79,8 +79,7 @@ func TestEventsTellWhatBecameDifferent(t *testing.T) {
 			o.acceptance = *step.acceptance
 		}
 		if step.bucket != nil {
-			o.buckets = []bucketOutcome{step.bucket()}
-			o.buckets[0].name = "assets"
+			o.buckets = []bucketOutcome{on("assets", step.bucket())}
 		}
 		status := statusFor(policy, o, now)
 		expectEqual(t, "the events of: "+step.name, eventLines(eventsFor(policy.Status, status)), step.want)
@@ -95,7 +94,7 @@ func TestEventsOfOneStepAreNotTakenForTheSame(t *testing.T) {
 	policy := aPolicy("assets", "logs")
 	o := outcome{acceptance: accepted()}
 	for _, name := range []string{"assets", "logs"} {
-		o.buckets = append(o.buckets, bucketOutcome{name: name, action: put, write: &loggedWrite{write: write{time: noon}}})
+		o.buckets = append(o.buckets, on(name, bucketOutcome{action: put, write: &loggedWrite{write: write{time: noon}}}))
 	}
 	seen := map[event]string{}
 	var notes []string
@@ -120,7 +119,7 @@ func TestNotesOfEventsFitTheAPI(t *testing.T) {
 	for _, reference := range policy.Spec.Buckets {
 		failure := *notFound
 		failure.Message = strings.Repeat("long ", 190)
-		o.buckets = append(o.buckets, bucketOutcome{name: reference.Name, failure: &failure})
+		o.buckets = append(o.buckets, on(reference.Name, bucketOutcome{failure: &failure}))
 	}
 	for _, e := range eventsFor(policy.Status, statusFor(policy, o, noon)) {
 		// k8s.io/kubernetes/pkg/apis/core/validation counts bytes.
@@ -132,11 +131,10 @@ func TestNotesOfEventsFitTheAPI(t *testing.T) {
 
 func TestACleanUpTellsWhyItLeftABucket(t *testing.T) {
 	for want, b := range map[string]bucketOutcome{
-		"": {action: removed},
-		"the provider does not grant it to the namespace of the policy": {denied: true},
-		"it belongs to policy team-b/web":                               {owner: "team-b/web"},
-		"the bucket does not exist":                                     {failure: notFound},
-		"its configuration is not the one that this policy put there":   {action: spared},
+		"":                               {action: removed},
+		"the provider does not grant it": {denied: "the provider does not grant it"},
+		"the bucket does not exist":      {failure: notFound},
+		"its configuration is not the one that this policy put there": {action: spared, owned: true},
 	} {
 		if got := b.whyKept(); got != want {
 			t.Errorf("%+v was left because %q, not %q", b, got, want)

@@ -28,7 +28,7 @@ func TestOnlyPoliciesThatCleanUpHaveTheFinalizer(t *testing.T) {
 		spec s3v1alpha1.BucketCORSPolicySpec
 		want bool
 	}{
-		"by default not":       {s3v1alpha1.BucketCORSPolicySpec{}, false},
+		"by default":           {s3v1alpha1.BucketCORSPolicySpec{}, true},
 		"Retain":               {s3v1alpha1.BucketCORSPolicySpec{DeletionPolicy: s3v1alpha1.DeletionPolicyRetain}, false},
 		"Delete":               {s3v1alpha1.BucketCORSPolicySpec{DeletionPolicy: s3v1alpha1.DeletionPolicyDelete}, true},
 		"Delete and Enforce":   {s3v1alpha1.BucketCORSPolicySpec{DeletionPolicy: s3v1alpha1.DeletionPolicyDelete, Mode: s3v1alpha1.PolicyModeEnforce}, true},
@@ -56,25 +56,32 @@ func TestOnlyPoliciesThatCleanUpHaveTheFinalizer(t *testing.T) {
 	}
 }
 
+// leaves is the outcome of a policy that leaves its buckets.
+func leaves(buckets ...bucketOutcome) outcome {
+	for i := range buckets {
+		buckets[i].leaving = true
+	}
+	return outcome{acceptance: accepted(), buckets: buckets}
+}
+
 func TestWhatKeepsAPolicyFromGoing(t *testing.T) {
 	for name, tt := range map[string]struct {
 		outcome outcome
 		want    bool
 	}{
-		"nothing to do":                     {outcome{accepted(), []bucketOutcome{{action: spared}}}, false},
-		"everything removed":                {outcome{accepted(), []bucketOutcome{{action: removed}, {action: removed}}}, false},
-		"a bucket that is gone":             {outcome{accepted(), []bucketOutcome{{failure: notFound}}}, false},
-		"a bucket that is not granted":      {outcome{refused(s3v1alpha1.ReasonNotPermitted), []bucketOutcome{{denied: true}}}, false},
-		"another policy's bucket":           {outcome{accepted(), []bucketOutcome{{owner: "team-b/web"}}}, false},
-		"mistakes in the rules":             {outcome{refused(s3v1alpha1.ReasonInvalidRules), []bucketOutcome{{action: removed}}}, false},
-		"a bucket to be tried again":        {outcome{accepted(), []bucketOutcome{{action: removed}, {failure: throttled, applied: true}}}, true},
-		"a bucket that refuses us":          {outcome{accepted(), []bucketOutcome{{failure: accessDenied, applied: true}}}, true},
-		"a Secret that is missing":          {outcome{accepted(), []bucketOutcome{{failure: secretMissing, applied: true}}}, true},
-		"a provider that is missing":        {outcome{refused(s3v1alpha1.ReasonProviderNotFound), nil}, true},
-		"mistakes and a bucket to be tried": {outcome{refused(s3v1alpha1.ReasonInvalidRules), []bucketOutcome{{failure: timedOut, applied: true}}}, true},
-		"a bucket that never had its rules": {outcome{accepted(), []bucketOutcome{{failure: accessDenied}}}, false},
-		"a server without CORS":             {outcome{accepted(), []bucketOutcome{{failure: unsupported, applied: true}}}, false},
-		"a bucket that has not settled":     {outcome{accepted(), []bucketOutcome{{action: settle}}}, true},
+		"nothing to do":                     {outcome{}, false},
+		"a bucket that is spared":           {leaves(bucketOutcome{action: spared}), false},
+		"everything removed":                {leaves(bucketOutcome{action: removed}, bucketOutcome{action: removed}), false},
+		"everything restored":               {leaves(bucketOutcome{action: restored}, bucketOutcome{action: handedOver}), false},
+		"a bucket that is gone":             {leaves(bucketOutcome{failure: notFound, owned: true}), false},
+		"a bucket that is not granted":      {leaves(bucketOutcome{denied: "it is not granted", owned: true}), false},
+		"a bucket to be tried again":        {leaves(bucketOutcome{action: removed}, bucketOutcome{failure: throttled, owned: true}), true},
+		"a bucket that refuses us":          {leaves(bucketOutcome{failure: accessDenied, owned: true}), true},
+		"a Secret that is missing":          {leaves(bucketOutcome{failure: secretMissing, owned: true}), true},
+		"a bucket that no provider reaches": {leaves(bucketOutcome{failure: unreached(bucketKey{"aws", "assets"}), owned: true}), true},
+		"a bucket that never had its rules": {leaves(bucketOutcome{failure: accessDenied}), false},
+		"a server without CORS":             {leaves(bucketOutcome{failure: unsupported, owned: true}), false},
+		"a bucket that has not settled":     {leaves(bucketOutcome{action: settle}), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := tt.outcome.unfinished(); got != tt.want {
@@ -129,12 +136,12 @@ func TestDeleteRemovesOnlyWhatIsOurs(t *testing.T) {
 			if err := w.client.Update(w.t.Context(), provider); err != nil {
 				w.t.Fatal(err)
 			}
-		}, nil, ours, `Warning Kept CleanUp: left bucket "assets" as it is: the provider does not grant it to the namespace of the policy`},
+		}, nil, ours, `Warning Kept CleanUp: left bucket "assets" as it is: no entry of spec.access of BucketProvider "default" grants it to namespace "team-a"`},
 		"in a bucket that became another policy's": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) {
 			if err := w.client.Create(w.t.Context(), namedPolicy("team-b", "web", noon.Add(-24*time.Hour), "assets")); err != nil {
 				w.t.Fatal(err)
 			}
-		}, nil, ours, `Warning Kept CleanUp: left bucket "assets" as it is: it belongs to policy team-b/web`},
+		}, []string{"GET assets"}, ours, `Normal HandedOver CleanUp: bucket "assets" belongs to other policies from now on`},
 		"nothing when it observes in the end": {func(w *world, policy *s3v1alpha1.BucketCORSPolicy) {
 			w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Mode = s3v1alpha1.PolicyModeObserve })
 		}, nil, ours, ""},
@@ -165,6 +172,7 @@ func TestDeleteRemovesOnlyWhatIsOurs(t *testing.T) {
 
 func TestRetainLeavesEverythingAsItIs(t *testing.T) {
 	policy := aPolicy("assets")
+	policy.Spec.DeletionPolicy = s3v1alpha1.DeletionPolicyRetain
 	w := deleted(t, policy)
 	if w.get(policy) != nil {
 		t.Error("something keeps the policy")
@@ -222,7 +230,7 @@ func TestADeletedPolicySaysWhatItWaitsFor(t *testing.T) {
 	after := w.mustPass(policy)
 	w.expect()
 	w.expectReady(after, "False ProviderNotFound")
-	if got, want := after.Status.Conditions[0].Message, `the policy is to remove the configuration of its buckets, but there is no BucketProvider named "default"; create it, or set spec.deletionPolicy to Retain to let the policy go`; got != want {
+	if got, want := after.Status.Conditions[0].Message, `the policy is to put its buckets back as they were, but there is no BucketProvider named "default"; create it, or set spec.deletionPolicy to Retain to leave everything as it is`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if err := w.client.Create(t.Context(), aProvider()); err != nil {

@@ -126,3 +126,12 @@ func at(moment time.Time) *metav1.Time { return new(metav1.NewTime(moment)) }
 func driftOf(changes []cors.Change, corrected bool, seen time.Time) *s3v1alpha1.Drift {
 	return &s3v1alpha1.Drift{DetectedTime: at(seen), Corrected: corrected, Changes: changeStrings(changes)}
 }
+
+// on is the outcome of the bucket of that name, in a policy that wants ours.
+func on(name string, o bucketOutcome) bucketOutcome {
+	o.key, o.reference = bucketKey{name: name}, s3v1alpha1.BucketReference{Name: name}
+	if o.desired == nil {
+		o.desired = &desired{hash: cors.Hash(ours), rulesHash: cors.Hash(ours)}
+	}
+	return o
+}

@@ -36,9 +36,8 @@ func TestABucketOfTheSameNameElsewhereIsAnotherBucket(t *testing.T) {
 			w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) {
 				spec.ProviderRef = &s3v1alpha1.ProviderReference{Name: "elsewhere"}
 			})
-			delete(w.s3.live, "assets") // the one there has no rules
 			after := w.mustPass(policy)
-			w.expect("GET assets", "PUT assets")
+			w.expect("GET assets@https://new.internal:9000", "PUT assets@https://new.internal:9000", "GET assets", "DELETE assets")
 			w.expectReady(after, "True Ready")
 			expectNoDrift(t, after)
 		})
@@ -48,6 +47,7 @@ func TestABucketOfTheSameNameElsewhereIsAnotherBucket(t *testing.T) {
 func TestAnOldAnswerDoesNotHideThatThePolicyBeforeRemovedTheRules(t *testing.T) {
 	old := deletable("assets")
 	renamed := namedPolicy("team-a", "web2", noon.Add(-time.Minute), "assets")
+	renamed.Spec.Suspend = true
 	w := newWorld(t, old, renamed, aProvider())
 	w.mustPass(old)
 	w.mustPass(renamed)
@@ -56,8 +56,9 @@ func TestAnOldAnswerDoesNotHideThatThePolicyBeforeRemovedTheRules(t *testing.T) 
 	if w.mustPass(old) != nil {
 		t.Fatal("the old policy is still there")
 	}
+	w.expect("GET assets", "PUT assets", "GET assets", "DELETE assets")
+	w.edit(renamed, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Suspend = false })
 	w.s3.stale["assets"] = ours
-	w.s3.takeRequests()
 	after := w.mustPass(renamed)
 	w.expect("GET assets", "PUT assets")
 	w.expectReady(after, "True Ready")

@@ -35,8 +35,9 @@ var statusReasons = []string{
 	s3v1alpha1.ReasonProviderInvalid, s3v1alpha1.ReasonWrongRegion, s3v1alpha1.ReasonUnsupported,
 	s3v1alpha1.ReasonRejectedByServer, s3v1alpha1.ReasonThrottled, s3v1alpha1.ReasonUnreachable,
 	s3v1alpha1.ReasonTimeout, s3v1alpha1.ReasonServerError,
+	s3v1alpha1.ReasonDoesNotFit, s3v1alpha1.ReasonNotSaved, s3v1alpha1.ReasonInvalidEndpoint, s3v1alpha1.ReasonInvalidCABundle,
 	// While a policy is going away.
-	s3v1alpha1.ReasonRemoved, s3v1alpha1.ReasonKept,
+	s3v1alpha1.ReasonRemoved, s3v1alpha1.ReasonKept, s3v1alpha1.ReasonRestored, s3v1alpha1.ReasonHandedOver,
 }
 
 // eventReasons are those that only events have.
@@ -128,14 +129,17 @@ func checkBuckets(policy *s3v1alpha1.BucketCORSPolicy, status s3v1alpha1.BucketC
 	var wrong []string
 	broken := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 
-	seen := map[string]bool{}
-	synced := 0
+	seen := map[bucketKey]bool{}
+	synced, leaving := 0, 0
 	for i, b := range status.Buckets {
-		if seen[b.Name] {
+		key := bucketKey{b.Service, b.Name}
+		if seen[key] {
 			broken("bucket %q is there twice", b.Name)
 		}
-		seen[b.Name] = true
-		if status.ObservedGeneration == policy.Generation && !names(policy, b.Name) {
+		seen[key] = true
+		if b.Leaving {
+			leaving++
+		} else if status.ObservedGeneration == policy.Generation && !names(policy, b.Name) {
 			broken("bucket %q is not in the spec", b.Name)
 		}
 		place := slices.Index(statesByUrgency, b.State)
@@ -160,6 +164,9 @@ func checkBuckets(policy *s3v1alpha1.BucketCORSPolicy, status s3v1alpha1.BucketC
 		}
 		if b.State == s3v1alpha1.BucketSynced {
 			synced++
+			if b.Leaving {
+				broken("bucket %q is synced and leaves", b.Name)
+			}
 			if b.ConfigurationHash == "" {
 				broken("bucket %q is synced without a configurationHash", b.Name)
 			}
@@ -179,10 +186,10 @@ func checkBuckets(policy *s3v1alpha1.BucketCORSPolicy, status s3v1alpha1.BucketC
 			}
 		}
 	}
-	if status.ObservedGeneration == policy.Generation && len(seen) != len(policy.Spec.Buckets) {
-		broken("%d of %d buckets are there", len(seen), len(policy.Spec.Buckets))
+	if status.ObservedGeneration == policy.Generation && policy.DeletionTimestamp.IsZero() && len(seen)-leaving != len(policy.Spec.Buckets) {
+		broken("%d of %d buckets are there", len(seen)-leaving, len(policy.Spec.Buckets))
 	}
-	if want := fmt.Sprintf("%d/%d", synced, len(status.Buckets)); status.BucketSummary != want {
+	if want := fmt.Sprintf("%d/%d", synced, len(status.Buckets)-leaving); status.BucketSummary != want {
 		broken("bucketSummary is %q with %s buckets synced", status.BucketSummary, want)
 	}
 	return wrong
@@ -220,7 +227,7 @@ func TestReasonsAreThoseOfTheAPI(t *testing.T) {
 	expectEqual(t, "the reasons", slices.Sorted(slices.Values(slices.Concat(statusReasons, eventReasons))), exported)
 	for _, reason := range []bucket.Reason{
 		bucket.BucketNotFound, bucket.AccessDenied, bucket.CredentialsInvalid, bucket.Unsupported, bucket.WrongRegion, bucket.RejectedByServer,
-		bucket.ProviderInvalid, bucket.Throttled, bucket.Unreachable, bucket.Timeout, bucket.ServerError,
+		bucket.ProviderInvalid, bucket.InvalidEndpoint, bucket.InvalidCABundle, bucket.Throttled, bucket.Unreachable, bucket.Timeout, bucket.ServerError,
 	} {
 		if !slices.Contains(statusReasons, string(reason)) {
 			t.Errorf("the storage adapter's %s is no reason of the API", reason)
@@ -270,7 +277,7 @@ func TestInvariantsCanBeBroken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			policy := aPolicy("assets", "logs")
-			status := statusFor(policy, outcome{accepted(), []bucketOutcome{{name: "assets"}, {name: "logs"}}}, noon)
+			status := statusFor(policy, outcome{acceptance: accepted(), buckets: []bucketOutcome{on("assets", bucketOutcome{}), on("logs", bucketOutcome{})}}, noon)
 			expectInvariants(t, policy, status)
 			breakIt(&status)
 			if len(checkInvariants(policy, status)) == 0 {
@@ -364,14 +371,15 @@ func (w walk) outcome(policy *s3v1alpha1.BucketCORSPolicy, now time.Time) outcom
 		return o
 	}
 	for _, reference := range policy.Spec.Buckets {
-		b := bucketOutcome{name: reference.Name}
+		b := on(reference.Name, bucketOutcome{})
 		switch {
 		case !granted(provider.Spec.Access, tenant{namespace: policy.Namespace}, reference.Name):
-			b.denied = true
+			b.denied = "the provider does not grant it"
 		case w.one(6):
-			b.owner = "team-b/web"
+			b.conflict = "policy team-b/web is older and owns this bucket"
 		default:
-			w.work(&b, policy, o.acceptance.desired, now)
+			b.desired = &desired{hash: cors.Hash(o.acceptance.rules), rulesHash: cors.Hash(o.acceptance.rules)}
+			w.work(&b, policy, o.acceptance.rules, now)
 		}
 		o.buckets = append(o.buckets, b)
 	}

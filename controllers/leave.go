@@ -56,7 +56,7 @@ func (r *PolicyReconciler) leave(ctx context.Context, task bucketTask) bucketOut
 			o.failure = failureOf(err)
 			return o
 		}
-		task.logWrite(v, cors.Hash(target), nil, r.now())
+		task.logWrite(v, target, nil, r.now())
 	}
 	return r.released(ctx, task, o)
 }

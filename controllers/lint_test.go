@@ -175,7 +175,7 @@ func TestAPolicyThatGoesAwayIsNotLinted(t *testing.T) {
 	policy.Spec.Rules = rulesFor(doubtful)
 	// The API server counts a deletion as a change of the spec.
 	policy.DeletionTimestamp = at(noon)
-	if events := lintEvents(policy, outcome{acceptance: acceptance{desired: configured(doubtful)}}); len(events) > 0 {
+	if events := lintEvents(policy, outcome{acceptance: acceptance{rules: configured(doubtful)}}); len(events) > 0 {
 		t.Errorf("%+v", events)
 	}
 }

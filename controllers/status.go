@@ -221,7 +221,7 @@ func failureReport(b s3v1alpha1.BucketStatus, o bucketOutcome, wasSynced bool, n
 	b.Reason, b.Message = string(o.failure.Reason), truncate(message, maxMessageLength)
 	known := true
 	switch {
-	case o.failure.Fate == bucket.Transient && wasSynced && o.action == keep:
+	case o.failure.Fate == bucket.Transient && wasSynced && o.action == keep && !o.leaving:
 		known = false
 	case o.failure.Fate == bucket.Transient || o.failure.Fate == bucket.Waiting:
 		b.State = s3v1alpha1.BucketPending

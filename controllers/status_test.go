@@ -50,7 +50,7 @@ var configurationNames = map[string]string{"": "none", cors.Hash(ours): "ours", 
 // syncedBefore is the status of a bucket that was synced with ours.
 func syncedBefore(name string) s3v1alpha1.BucketStatus {
 	return s3v1alpha1.BucketStatus{Name: name, State: s3v1alpha1.BucketSynced, Reason: s3v1alpha1.ReasonSynced,
-		ConfigurationHash: cors.Hash(ours), LastAppliedTime: at(noon.Add(-time.Hour))}
+		ConfigurationHash: cors.Hash(ours), RulesHash: cors.Hash(ours), LastAppliedTime: at(noon.Add(-time.Hour))}
 }
 
 func TestTheStatusSaysWhatIsTrue(t *testing.T) {
@@ -177,12 +177,12 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 				`Reconciling=True Throttled: synced when last seen, but now: bucket "assets": the server asks for fewer requests`},
 			[]string{"1/1", "assets Synced Throttled (ours) applied -1h0m0s: the server asks for fewer requests"}},
 		"a bucket with the rules of an old spec is not synced, whether it can be read or not": {
-			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.ConfigurationHash = cors.Hash(theirs) })), nil,
+			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs) })), nil,
 			[]bucketOutcome{{failure: timedOut}},
 			notSynced("False", "Timeout", `bucket "assets": no answer in time`, "Reconciling"),
 			[]string{"0/1", "assets Pending Timeout (theirs) applied -1h0m0s: no answer in time"}},
 		"a new spec that could not be written yet": {
-			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.ConfigurationHash = cors.Hash(theirs) })), nil,
+			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs) })), nil,
 			[]bucketOutcome{{action: put, failure: throttled}},
 			notSynced("False", "Throttled", `bucket "assets": the server asks for fewer requests`, "Reconciling"),
 			[]string{"0/1", "assets Pending Throttled (theirs) applied -1h0m0s: the server asks for fewer requests"}},
@@ -207,19 +207,19 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 		"a Secret that is missing": {was(syncedBefore("assets")), nil, []bucketOutcome{{failure: secretMissing}},
 			notSynced("False", "SecretNotFound", `bucket "assets": there is no Secret`, "Reconciling"),
 			[]string{"0/1", "assets Pending SecretNotFound (ours) applied -1h0m0s: there is no Secret"}},
-		"another policy's bucket": {was(syncedBefore("assets")), nil, []bucketOutcome{{owner: "team-b/web"}},
-			notSynced("False", "Conflicted", `bucket "assets": policy team-b/web is older and owns this bucket; this policy takes over when that one goes`),
-			[]string{"0/1", "assets Conflicted Conflicted (none) applied -1h0m0s: policy team-b/web is older and owns this bucket; this policy takes over when that one goes"}},
-		"a bucket that the provider does not grant": {nil, new(refused(s3v1alpha1.ReasonNotPermitted)), []bucketOutcome{{denied: true}},
+		"another policy's bucket": {was(syncedBefore("assets")), nil, []bucketOutcome{{conflict: "policy team-b/web is older and owns this bucket"}},
+			notSynced("False", "Conflicted", `bucket "assets": policy team-b/web is older and owns this bucket`),
+			[]string{"0/1", "assets Conflicted Conflicted (none) applied -1h0m0s: policy team-b/web is older and owns this bucket"}},
+		"a bucket that the provider does not grant": {nil, new(refused(s3v1alpha1.ReasonNotPermitted)), []bucketOutcome{{denied: "the provider does not grant it"}},
 			[]string{"Ready=False NotPermitted: refused", "Accepted=False NotPermitted: refused",
-				`Synced=False NotPermitted: bucket "assets": the provider does not grant this bucket to the namespace of the policy`},
-			[]string{"0/1", "assets Denied NotPermitted (none): the provider does not grant this bucket to the namespace of the policy"}},
+				`Synced=False NotPermitted: bucket "assets": the provider does not grant it`},
+			[]string{"0/1", "assets Denied NotPermitted (none): the provider does not grant it"}},
 
 		"mistakes before anything was applied": {nil, new(refused(s3v1alpha1.ReasonInvalidRules)), nil,
 			[]string{"Ready=False InvalidRules: refused", "Accepted=False InvalidRules: refused", "Synced=Unknown NotAccepted: " + notAccepted, "Stalled=True InvalidRules: refused"},
 			[]string{"0/1", "assets Pending NotAccepted (none): not looked at, because the policy is not accepted"}},
 		"mistakes after something else was applied": {
-			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.ConfigurationHash = cors.Hash(theirs) })), new(refused(s3v1alpha1.ReasonInvalidRules)), nil,
+			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs) })), new(refused(s3v1alpha1.ReasonInvalidRules)), nil,
 			[]string{"Ready=False InvalidRules: refused", "Accepted=False InvalidRules: refused", "Synced=Unknown NotAccepted: " + notAccepted, "Stalled=True InvalidRules: refused"},
 			[]string{"0/1", "assets Pending NotAccepted (theirs) applied -1h0m0s: not looked at, because the policy is not accepted"}},
 		"a provider that is gone": {was(syncedBefore("assets")), new(refused(s3v1alpha1.ReasonProviderNotFound)), nil,
@@ -231,7 +231,7 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 		"suspended when all was well": {both(suspend, was(syncedBefore("assets"))), nil, nil,
 			notSynced("Unknown", "Suspended", isSuspended),
 			[]string{"1/1", "assets Synced Suspended (ours) applied -1h0m0s: not looked at, because the policy is suspended"}},
-		"suspended with new rules": {both(suspend, was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.ConfigurationHash = cors.Hash(theirs) }))), nil, nil,
+		"suspended with new rules": {both(suspend, was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs) }))), nil, nil,
 			notSynced("Unknown", "Suspended", isSuspended),
 			[]string{"0/1", "assets Pending Suspended (theirs) applied -1h0m0s: not looked at, because the policy is suspended"}},
 	} {
@@ -245,7 +245,7 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 				o.acceptance = *tt.acceptance
 			}
 			for i := range o.buckets {
-				o.buckets[i].name = "assets"
+				o.buckets[i] = on("assets", o.buckets[i])
 			}
 			before := policy.DeepCopy()
 			status := statusFor(policy, o, noon)
@@ -262,10 +262,10 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 func TestTheWorstBucketsComeFirst(t *testing.T) {
 	policy := aPolicy("synced-1", "unread", "pending", "observed", "conflicted", "s3-denied", "failed-2", "not-granted", "failed-1", "synced-0")
 	policy.Status.Buckets = []s3v1alpha1.BucketStatus{syncedBefore("unread"), syncedBefore("gone")}
-	status := statusFor(policy, outcome{refused(s3v1alpha1.ReasonNotPermitted), []bucketOutcome{
-		{name: "synced-1"}, {name: "unread", failure: timedOut}, {name: "pending", failure: throttled}, {name: "observed", action: tell, changes: foreignChanges()},
-		{name: "conflicted", owner: "team-b/web"}, {name: "s3-denied", failure: accessDenied}, {name: "failed-2", failure: unsupported},
-		{name: "not-granted", denied: true}, {name: "failed-1", failure: notFound}, {name: "synced-0"},
+	status := statusFor(policy, outcome{acceptance: refused(s3v1alpha1.ReasonNotPermitted), buckets: []bucketOutcome{
+		on("synced-1", bucketOutcome{}), on("unread", bucketOutcome{failure: timedOut}), on("pending", bucketOutcome{failure: throttled}), on("observed", bucketOutcome{action: tell, changes: foreignChanges()}),
+		on("conflicted", bucketOutcome{conflict: "policy team-b/web is older and owns this bucket"}), on("s3-denied", bucketOutcome{failure: accessDenied}), on("failed-2", bucketOutcome{failure: unsupported}),
+		on("not-granted", bucketOutcome{denied: "the provider does not grant it"}), on("failed-1", bucketOutcome{failure: notFound}), on("synced-0", bucketOutcome{}),
 	}}, noon)
 	var got []string
 	for _, b := range status.Buckets {
@@ -289,7 +289,7 @@ func TestAFleetStaysReadable(t *testing.T) {
 	policy := aPolicy(names...)
 	o := outcome{acceptance: accepted()}
 	for i, name := range names {
-		b := bucketOutcome{name: name}
+		b := on(name, bucketOutcome{})
 		if i%33 == 5 {
 			b.failure = notFound
 		}
@@ -327,9 +327,9 @@ func TestConditionsTellWhenTheyTurned(t *testing.T) {
 		{bucketOutcome{failure: accessDenied}, "4m0s", "0s", "4m0s", "absent"},
 		{bucketOutcome{action: keep}, "6m0s", "0s", "6m0s", "absent"},
 	} {
-		step.bucket.name = "assets"
+		step.bucket = on("assets", step.bucket)
 		policy.Generation++
-		policy.Status = statusFor(policy, outcome{accepted(), []bucketOutcome{step.bucket}}, noon.Add(time.Duration(i)*time.Minute))
+		policy.Status = statusFor(policy, outcome{acceptance: accepted(), buckets: []bucketOutcome{step.bucket}}, noon.Add(time.Duration(i)*time.Minute))
 		expectEqual(t, fmt.Sprintf("the times of step %d", i),
 			[]string{turned(policy.Status, "Ready"), turned(policy.Status, "Accepted"), turned(policy.Status, "Synced"), turned(policy.Status, "Reconciling")},
 			[]string{step.ready, step.acceptedAt, step.synced, step.waiting})
@@ -341,7 +341,7 @@ func TestTheStatusIsAboutTheSpecOfNow(t *testing.T) {
 	policy := aPolicy("assets", "new")
 	policy.Status = s3v1alpha1.BucketCORSPolicyStatus{ObservedGeneration: 2, Buckets: []s3v1alpha1.BucketStatus{syncedBefore("assets"), syncedBefore("removed")}}
 	policy.Generation = 7
-	status := statusFor(policy, outcome{accepted(), []bucketOutcome{{name: "assets"}, {name: "new", action: put}}}, noon)
+	status := statusFor(policy, outcome{acceptance: accepted(), buckets: []bucketOutcome{on("assets", bucketOutcome{}), on("new", bucketOutcome{action: put})}}, noon)
 	expectInvariants(t, policy, status)
 	expectEqual(t, "the buckets", bucketLines(status), []string{"2/2", "assets Synced Synced (ours) applied -1h0m0s", "new Synced Synced (ours)"})
 	if status.ObservedGeneration != 7 {
@@ -363,9 +363,9 @@ func TestTheStatusIsBounded(t *testing.T) {
 	policy.Spec.Mode = s3v1alpha1.PolicyModeObserve
 	o := outcome{acceptance: accepted()}
 	for i, name := range names {
-		b := bucketOutcome{name: name, failure: long}
+		b := on(name, bucketOutcome{failure: long})
 		if i%2 == 0 {
-			b = bucketOutcome{name: name, action: tell, changes: cors.Diff(ours, wide)}
+			b = on(name, bucketOutcome{action: tell, changes: cors.Diff(ours, wide)})
 		}
 		o.buckets = append(o.buckets, b)
 	}
@@ -421,7 +421,7 @@ func TestTheStatusOfACleanUpSaysWhatIsTrue(t *testing.T) {
 	t.Run("with mistakes in the rules and a bucket to be tried again", func(t *testing.T) {
 		policy := deleted()
 		policy.Spec.Rules = rulesFor("*.*")
-		o := outcome{accept(policy, aProvider(), tenant{namespace: "team-a"}), []bucketOutcome{{name: "assets", action: removed}, {name: "logs", failure: throttled}}}
+		o := outcome{acceptance: accept(policy, aProvider(), tenant{namespace: "team-a"}), buckets: []bucketOutcome{on("assets", bucketOutcome{leaving: true, action: removed}), on("logs", bucketOutcome{leaving: true, owned: true, failure: throttled})}}
 		expectInvariants(t, policy, statusFor(policy, o, noon))
 		if result, err := o.result(time.Minute, noon); err == nil && result.RequeueAfter == 0 {
 			t.Error("nobody comes back to finish it")
@@ -429,7 +429,7 @@ func TestTheStatusOfACleanUpSaysWhatIsTrue(t *testing.T) {
 	})
 	t.Run("a bucket whose configuration was removed is not synced", func(t *testing.T) {
 		policy := deleted()
-		status := statusFor(policy, outcome{accepted(), []bucketOutcome{{name: "assets", action: removed}, {name: "logs", failure: accessDenied}}}, noon)
+		status := statusFor(policy, outcome{acceptance: accepted(), buckets: []bucketOutcome{on("assets", bucketOutcome{leaving: true, action: removed}), on("logs", bucketOutcome{leaving: true, owned: true, failure: accessDenied})}}, noon)
 		for _, b := range status.Buckets {
 			if b.Name == "assets" && b.State == s3v1alpha1.BucketSynced {
 				t.Errorf("it is %s with the configuration %s, summary %s", b.State, configurationNames[b.ConfigurationHash], status.BucketSummary)
@@ -455,8 +455,8 @@ func TestSyncedIsTheConditionOfAllBuckets(t *testing.T) {
 		"refused alone is neither":                {bucketOutcome{}, bucketOutcome{failure: accessDenied}, metav1.ConditionFalse, "AccessDenied", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tt.assets.name, tt.logs.name = "assets", "logs"
-			status := statusFor(policy, outcome{accepted(), []bucketOutcome{tt.assets, tt.logs}}, noon)
+			tt.assets, tt.logs = on("assets", tt.assets), on("logs", tt.logs)
+			status := statusFor(policy, outcome{acceptance: accepted(), buckets: []bucketOutcome{tt.assets, tt.logs}}, noon)
 			expectInvariants(t, policy, status)
 			if synced := status.Conditions[2]; synced.Status != tt.status || synced.Reason != tt.reason {
 				t.Errorf("Synced is %s because of %s", synced.Status, synced.Reason)

@@ -66,20 +66,20 @@ func (r *PolicyReconciler) preserve(ctx context.Context, task bucketTask, v view
 	if v.observe || next == settle {
 		return task.before.OriginalRevision, nil
 	}
-	archive := archive{r.Client}
+	archive, found := archive{r.Client}, task.found(v)
 	original = task.before.OriginalRevision
 	if original == "" {
-		found, err := archive.takeOver(ctx, task.policy, task.key, task.claimants, v.live, task.now)
+		saved, err := archive.takeOver(ctx, task.policy, task.key, task.claimants, found, task.now)
 		if err != nil {
 			return "", err
 		}
-		original = found.revision
-		if reflect.DeepEqual(found.configuration, v.live) {
+		original = saved.revision
+		if reflect.DeepEqual(saved.configuration, found) {
 			return original, nil
 		}
 	}
-	if overwrites := next == put || next == mend; overwrites && len(v.live.Rules) > 0 && !task.wrote(cors.Hash(v.live)) {
-		return original, archive.save(ctx, task.policy, task.key, v.live, task.now)
+	if overwrites := next == put || next == mend; overwrites && len(found.Rules) > 0 && !task.wrote(cors.Hash(found)) {
+		return original, archive.save(ctx, task.policy, task.key, found, task.now)
 	}
 	return original, nil
 }
@@ -102,7 +102,7 @@ func (r *PolicyReconciler) apply(ctx context.Context, task bucketTask, v view, o
 	if o.action == mend {
 		drift = driftFor(task.before, o.changes, true, task.now)
 	}
-	o.write = task.logWrite(v, wanted, drift, r.now())
+	o.write = task.logWrite(v, v.desired, drift, r.now())
 	o.unsettled = &o.write.write
 }
 

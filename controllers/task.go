@@ -225,12 +225,22 @@ func (t bucketTask) view(desired, live cors.Configuration) view {
 	return v
 }
 
+// found is what is on the bucket: the live configuration or, where that may be
+// from before the last write, what that has written.
+func (t bucketTask) found(v view) cors.Configuration {
+	if logged := t.log.last(t.key); logged != nil && v.outdated() {
+		return logged.configuration
+	}
+	return v.live
+}
+
 // logWrite remembers that a view of the bucket was answered with a write.
-func (t bucketTask) logWrite(v view, hash string, drift *s3v1alpha1.Drift, now time.Time) *loggedWrite {
+func (t bucketTask) logWrite(v view, written cors.Configuration, drift *s3v1alpha1.Drift, now time.Time) *loggedWrite {
 	entry := loggedWrite{
-		write:  write{time: now, hash: hash, replacedHash: cors.Hash(v.live)}.over(v.write),
-		policy: t.policy.UID,
-		drift:  drift,
+		write:         write{time: now, hash: cors.Hash(written), replacedHash: cors.Hash(v.live)}.over(v.write),
+		policy:        t.policy.UID,
+		configuration: written,
+		drift:         drift,
 	}
 	t.log.record(t.key, entry)
 	return &entry

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -202,7 +203,17 @@ func (s *service) Open(_ context.Context, provider bucket.Provider, location buc
 	if err := s.faults["OPEN "+location.Name]; err != nil {
 		return nil, err
 	}
-	return serviceBucket{s, location.Name}, nil
+	return serviceBucket{s, labelOf(provider, location)}, nil
+}
+
+// labelOf is how requests name a bucket: with the service, where that is not
+// the one of aProvider.
+func labelOf(provider bucket.Provider, location bucket.Location) string {
+	service := strings.TrimRight(strings.ToLower(provider.Endpoint), "/")
+	if service == aProvider().Spec.Endpoint {
+		return location.Name
+	}
+	return location.Name + "@" + service
 }
 
 // takeRequests are the requests since the last call, sorted.

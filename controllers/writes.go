@@ -11,6 +11,7 @@ import (
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/bucket"
+	"github.com/bucketcors/bucketcors/internal/cors"
 )
 
 // bucketKey is a bucket, however many policies and providers name it.
@@ -41,7 +42,9 @@ const writeLogRetention = 10 * time.Minute
 type loggedWrite struct {
 	write
 	policy types.UID
-	drift  *s3v1alpha1.Drift
+	// configuration is what was written.
+	configuration cors.Configuration
+	drift         *s3v1alpha1.Drift
 	// left is whether the bucket has left the policy since.
 	left bool
 }

@@ -56,6 +56,8 @@ rules:
   exposeHeaders: [ETag]
   maxAgeSeconds: 3000
 mode: Observe
+sharing: Shared
+priority: 100
 driftCheckInterval: 5m
 deletionPolicy: Delete
 suspend: true
@@ -131,6 +133,15 @@ suspend: true
 		{name: "a maximum age with an exponent", spec: withRule(`maxAgeSeconds: 3e3`)},
 
 		{name: "to enforce", spec: `mode: Enforce`},
+		{name: "to be alone", spec: `sharing: Exclusive`},
+		{name: "to be alone with a priority, which has no effect", spec: `{sharing: Exclusive, priority: 7}`},
+		{name: "a priority without sharing", spec: `priority: 1`},
+		{name: "a priority of 0", spec: `{sharing: Shared, priority: 0}`},
+		{name: "a negative priority", spec: `{sharing: Shared, priority: -1}`},
+		{name: "the greatest priority", spec: `{sharing: Shared, priority: 2147483647}`},
+		{name: "the least priority", spec: `{sharing: Shared, priority: -2147483648}`},
+
+		{name: "to restore", spec: `deletionPolicy: Restore`},
 		{name: "to retain", spec: `deletionPolicy: Retain`},
 		{name: "not to suspend", spec: `suspend: false`},
 
@@ -234,7 +245,16 @@ func refusedPolicies() []refusedManifest {
 
 		{"a mode in lower case", `mode: enforce`, "spec.mode", `supported values: "Enforce", "Observe"`},
 		{"an empty mode", `mode: ""`, "spec.mode", `supported values: "Enforce", "Observe"`},
-		{"a deletion policy that is not known", `deletionPolicy: Orphan`, "spec.deletionPolicy", `supported values: "Retain", "Delete"`},
+		{"sharing in lower case", `sharing: shared`, "spec.sharing", `supported values: "Exclusive", "Shared"`},
+		{"sharing that is a boolean", `sharing: true`, "spec.sharing", "must be of type string"},
+		{"an empty sharing", `sharing: ""`, "spec.sharing", `supported values: "Exclusive", "Shared"`},
+		{"a priority that is too great", `priority: 2147483648`, "<nil>", "format int32 in spec.priority"},
+		{"a priority that is too small", `priority: -2147483649`, "<nil>", "format int32 in spec.priority"},
+		{"a priority with a fraction", `priority: 1.5`, "", "spec.priority in body must be of type int32"},
+		{"a priority in words", `priority: high`, "spec.priority", "must be of type integer"},
+
+		{"a deletion policy that is not known", `deletionPolicy: Orphan`, "spec.deletionPolicy", `supported values: "Restore", "Delete", "Retain"`},
+		{"an empty deletion policy", `deletionPolicy: ""`, "spec.deletionPolicy", `supported values: "Restore", "Delete", "Retain"`},
 		{"to suspend with a string", `suspend: "true"`, "spec.suspend", "must be of type boolean"},
 
 		{"an interval that is a number", `driftCheckInterval: 300`, interval, "must be of type string"},

@@ -2,14 +2,25 @@
 
 package v1alpha1
 
-// The condition types of a BucketCORSPolicy. All of them have positive
-// polarity. Ready, Accepted and Synced are always there; Reconciling and
-// Stalled, which kstatus reads, are there only while they are True.
+// The condition types of a BucketCORSPolicy; a BucketProvider has Ready,
+// Reconciling and Stalled of them. All of them have positive polarity. Ready,
+// Accepted and Synced are always there; Reconciling and Stalled, which kstatus
+// reads, are there only while they are True.
 const (
 	// ConditionReady is whether everything is as the policy says: True when
 	// Accepted and Synced are, otherwise a copy of the first that is not.
 	//
 	// Reason for True: Ready.
+	//
+	// Of a BucketProvider it is whether policies can use it, as far as can be known
+	// without asking the service: the spec is in order and there are credentials,
+	// those of a role among them.
+	//
+	// Reason for True: Ready.
+	// Reasons for False: SecretNotFound, SecretInvalid, InvalidEndpoint,
+	// InvalidCABundle, ProviderInvalid, CredentialsInvalid, and Unreachable when
+	// the certificate of STS is not trusted.
+	// Reasons for Unknown: Throttled, Unreachable, Timeout, ServerError, all of STS.
 	ConditionReady = "Ready"
 
 	// ConditionAccepted is whether the operator can work with the spec: its rules

@@ -45,6 +45,9 @@ const (
 	// The bounds of the drift check interval are those of the schema of policies.
 	minDriftCheckInterval = 10 * time.Second
 	maxDriftCheckInterval = 8760 * time.Hour
+	// maxProviderCheckInterval is the longest time between two looks at a provider:
+	// one read of its Secret each, and none of its service.
+	maxProviderCheckInterval = 5 * time.Minute
 	// serviceAccountNamespaceFile tells a pod its namespace.
 	serviceAccountNamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 	// gracefulStop is how long a stop waits for work in progress; a pod's
@@ -140,16 +143,30 @@ func (o *controllerOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reconciler := &controllers.PolicyReconciler{
+	buckets := bucketOpener{s3.New(s3.Options{Version: buildVersion()})}
+	recorder := mgr.GetEventRecorder(controllers.FieldOwner)
+	policies := &controllers.PolicyReconciler{
 		Client:             mgr.GetClient(),
-		Buckets:            bucketOpener{s3.New(s3.Options{Version: buildVersion()})},
-		Recorder:           mgr.GetEventRecorder(controllers.FieldOwner),
+		Buckets:            buckets,
+		Recorder:           recorder,
 		Clock:              clock.RealClock{},
 		Namespace:          o.namespace,
 		DriftCheckInterval: o.driftCheckInterval,
 		Concurrency:        o.concurrency,
 	}
-	if err := reconciler.SetupWithManager(ctx, mgr); err != nil {
+	providers := &controllers.ProviderReconciler{
+		Client:        mgr.GetClient(),
+		Connections:   buckets,
+		Recorder:      recorder,
+		Clock:         clock.RealClock{},
+		Namespace:     o.namespace,
+		CheckInterval: min(o.driftCheckInterval, maxProviderCheckInterval),
+	}
+	err = policies.SetupWithManager(ctx, mgr)
+	if err == nil {
+		err = providers.SetupWithManager(ctx, mgr)
+	}
+	if err != nil {
 		if _, missing := errors.AsType[*apiutil.ErrResourceDiscoveryFailed](err); missing || meta.IsNoMatchError(err) {
 			return fmt.Errorf("the cluster %s does not know the kinds of bucketcors: install its CRDs (kubectl apply -k config/crd): %w", restConfig.Host, err)
 		}

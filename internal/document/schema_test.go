@@ -45,7 +45,7 @@ func TestProblemsHavePlaceTextAndRemedy(t *testing.T) {
 			`9:11 spec.buckets[2].name: buckets[2].name "UPPER_case!" has characters that it cannot have; use letters, digits, dots, hyphens and underscores only`,
 			`10:9 spec.mode: mode "Foo" is not supported; use Enforce or Observe`,
 			`11:23 spec.driftCheckInterval: driftCheckInterval "1s" is not a duration from 10s to 8760h; use one such as 90s, 5m or 1h30m`,
-			`12:19 spec.deletionPolicy: deletionPolicy "Nuke" is not supported; use Retain or Delete`,
+			`12:19 spec.deletionPolicy: deletionPolicy "Nuke" is not supported; use Restore, Delete or Retain`,
 		}},
 		"no metadata": {policyStart + "spec:\n" + bucket + "  rules: [{allowedOrigins: ['*'], allowedMethods: [GET]}]\n",
 			[]string{`1:1 metadata.name: metadata.name is missing; name the policy`}},

@@ -141,7 +141,7 @@ func (c *client) failure(seen *exchange, err error) *failure {
 	return &failure{
 		credentials: c.provider.Credentials,
 		role:        c.provider.AssumeRole,
-		stsRegion:   cmp.Or(c.provider.Region, defaultSigningRegion),
+		stsRegion:   c.provider.Region,
 		secrets:     seen.secrets,
 		timeout:     c.timeout,
 		answer:      seen.answer,
@@ -212,15 +212,9 @@ func (c *Clients) build(p bucket.Provider, limiter *rate.Limiter) (*client, erro
 	}
 	timeout := cmp.Or(p.Timeout, c.options.Timeout)
 	transport := newTransport(roots, timeout, c.dial)
-	source := &credentialsSource{}
-	if p.AssumeRole == nil {
-		source.provider = c.baseCredentials(p)
-	} else {
-		endpoint, err := parseEndpoint(p.Name, "stsEndpoint", p.AssumeRole.STSEndpoint)
-		if err != nil {
-			return nil, err
-		}
-		source.provider = c.assumedRole(p, endpoint, transport, timeout)
+	source, err := c.credentials(p, transport, timeout)
+	if err != nil {
+		return nil, err
 	}
 
 	// The options are given to the client directly and not by way of

@@ -26,6 +26,7 @@ func TestAClientIsBuiltAnewExactlyWhenItsProviderChanges(t *testing.T) {
 		return bucket.Provider{
 			Name: "p", Region: "eu-west-1", Endpoint: "https://s3.internal", CABundle: ca.pem(),
 			Credentials:       &bucket.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey, SessionToken: "t"},
+			AssumeRole:        &bucket.AssumeRole{RoleARN: roleARN, ExternalID: "e", STSEndpoint: "https://sts.internal"},
 			RequestsPerSecond: 5,
 		}
 	}
@@ -45,6 +46,10 @@ func TestAClientIsBuiltAnewExactlyWhenItsProviderChanges(t *testing.T) {
 		"the secret key":    {func(p *bucket.Provider) { p.Credentials.SecretAccessKey = "other" }, true},
 		"the session token": {func(p *bucket.Provider) { p.Credentials.SessionToken = "" }, true},
 		"no credentials":    {func(p *bucket.Provider) { p.Credentials = nil }, true},
+		"the role":          {func(p *bucket.Provider) { p.AssumeRole.RoleARN += "2" }, true},
+		"the external id":   {func(p *bucket.Provider) { p.AssumeRole.ExternalID = "f" }, true},
+		"the STS":           {func(p *bucket.Provider) { p.AssumeRole.STSEndpoint = "" }, true},
+		"no role":           {func(p *bucket.Provider) { p.AssumeRole = nil }, true},
 		"the limit":         {func(p *bucket.Provider) { p.RequestsPerSecond = 6 }, true},
 		"the timeout":       {func(p *bucket.Provider) { p.Timeout = time.Second }, true},
 		"the name":          {func(p *bucket.Provider) { p.Name = "q" }, true},
@@ -72,6 +77,12 @@ func TestAChangeOfTheCallersOwnCopyIsNoticed(t *testing.T) {
 	p.Credentials.SecretAccessKey = "rotated in place"
 	if open(t, c, p, bucket.Location{}).client == before {
 		t.Error("the client with the old key was kept")
+	}
+	p.AssumeRole = &bucket.AssumeRole{RoleARN: roleARN}
+	before = open(t, c, p, bucket.Location{}).client
+	p.AssumeRole.ExternalID = "changed in place"
+	if open(t, c, p, bucket.Location{}).client == before {
+		t.Error("the client with the old role was kept")
 	}
 }
 
@@ -303,30 +314,39 @@ func TestProvidersThatCannotBeUsed(t *testing.T) {
 	broken := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("no certificate")})
 	for name, tt := range map[string]struct {
 		change  func(*bucket.Provider)
+		reason  bucket.Reason
 		message string
 	}{
-		"no region on AWS":           {func(p *bucket.Provider) { p.Endpoint, p.Region = "", "" }, "region is empty"},
-		"no scheme":                  {func(p *bucket.Provider) { p.Endpoint = "s3.internal:9000" }, "endpoint does not begin with https:// or http://"},
-		"no scheme, an address":      {func(p *bucket.Provider) { p.Endpoint = "10.0.0.1:9000" }, "endpoint is not a URL"},
-		"another scheme":             {func(p *bucket.Provider) { p.Endpoint = "s3://bucket" }, "endpoint does not begin with https:// or http://"},
-		"no host":                    {func(p *bucket.Provider) { p.Endpoint = "https:///path" }, "endpoint names no host"},
-		"a port alone":               {func(p *bucket.Provider) { p.Endpoint = "https://:9000" }, "endpoint names no host"},
-		"a password":                 {func(p *bucket.Provider) { p.Endpoint = "https://me:" + secretKey + "@s3.internal" }, "endpoint holds a user name"},
-		"a password in a broken URL": {func(p *bucket.Provider) { p.Endpoint = "https://me:" + secretKey + "@s3 internal" }, "endpoint is not a URL"},
-		"a query":                    {func(p *bucket.Provider) { p.Endpoint = "https://s3.internal?a=" + secretKey }, "endpoint holds a query"},
-		"an empty query":             {func(p *bucket.Provider) { p.Endpoint = "https://s3.internal?" }, "endpoint holds a query"},
-		"a fragment":                 {func(p *bucket.Provider) { p.Endpoint = "https://s3.internal#" }, "endpoint holds a query"},
-		"no PEM":                     {func(p *bucket.Provider) { p.CABundle = []byte("nonsense") }, "caBundle: no PEM certificate in it"},
-		"a broken certificate":       {func(p *bucket.Provider) { p.CABundle = append(newAuthority(t).pem(), broken...) }, "caBundle: certificate 2 cannot be read"},
+		"no region on AWS":           {func(p *bucket.Provider) { p.Endpoint, p.Region = "", "" }, bucket.ProviderInvalid, "region is empty"},
+		"no scheme":                  {func(p *bucket.Provider) { p.Endpoint = "s3.internal:9000" }, bucket.InvalidEndpoint, "endpoint does not begin with https:// or http://"},
+		"no scheme, an address":      {func(p *bucket.Provider) { p.Endpoint = "10.0.0.1:9000" }, bucket.InvalidEndpoint, "endpoint is not a URL"},
+		"another scheme":             {func(p *bucket.Provider) { p.Endpoint = "s3://bucket" }, bucket.InvalidEndpoint, "endpoint does not begin with https:// or http://"},
+		"no host":                    {func(p *bucket.Provider) { p.Endpoint = "https:///path" }, bucket.InvalidEndpoint, "endpoint names no host"},
+		"a port alone":               {func(p *bucket.Provider) { p.Endpoint = "https://:9000" }, bucket.InvalidEndpoint, "endpoint names no host"},
+		"a password":                 {func(p *bucket.Provider) { p.Endpoint = "https://me:" + secretKey + "@s3.internal" }, bucket.InvalidEndpoint, "endpoint holds a user name"},
+		"a password in a broken URL": {func(p *bucket.Provider) { p.Endpoint = "https://me:" + secretKey + "@s3 internal" }, bucket.InvalidEndpoint, "endpoint is not a URL"},
+		"a query":                    {func(p *bucket.Provider) { p.Endpoint = "https://s3.internal?a=" + secretKey }, bucket.InvalidEndpoint, "endpoint holds a query"},
+		"an empty query":             {func(p *bucket.Provider) { p.Endpoint = "https://s3.internal?" }, bucket.InvalidEndpoint, "endpoint holds a query"},
+		"a fragment":                 {func(p *bucket.Provider) { p.Endpoint = "https://s3.internal#" }, bucket.InvalidEndpoint, "endpoint holds a query"},
+		"no PEM":                     {func(p *bucket.Provider) { p.CABundle = []byte("nonsense") }, bucket.InvalidCABundle, "caBundle: no PEM certificate in it"},
+		"a broken certificate":       {func(p *bucket.Provider) { p.CABundle = append(newAuthority(t).pem(), broken...) }, bucket.InvalidCABundle, "caBundle: certificate 2 cannot be read"},
+		"no region for the STS of AWS": {func(p *bucket.Provider) { p.Region, p.AssumeRole = "", &bucket.AssumeRole{RoleARN: roleARN} }, bucket.ProviderInvalid,
+			"region is empty, and without an stsEndpoint it chooses the STS of AWS"},
+		"an STS without a scheme": {assuming("sts.internal:9000"), bucket.InvalidEndpoint, "stsEndpoint does not begin with https:// or http://"},
+		"an STS with a password":  {assuming("https://me:" + secretKey + "@sts.internal"), bucket.InvalidEndpoint, "stsEndpoint holds a user name"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b, err := quick().Open(t.Context(), at("https://s3.internal", tt.change), bucket.Location{Name: "assets"})
+			p := at("https://s3.internal", tt.change)
+			b, err := quick().Open(t.Context(), p, bucket.Location{Name: "assets"})
 			e := failureOf(t, err)
-			if e.Reason != bucket.ProviderInvalid || e.Fate != bucket.Waiting || b != nil {
+			if e.Reason != tt.reason || e.Fate != bucket.Waiting || b != nil {
 				t.Errorf("%s (%d), %v", e.Reason, e.Fate, b)
 			}
 			if !strings.HasPrefix(e.Message, `provider "test": `+tt.message) || strings.Contains(e.Message, secretKey) {
 				t.Errorf("message: %s", e.Message)
+			}
+			if checked := failureOf(t, quick().Check(t.Context(), p)); checked.Reason != e.Reason || checked.Fate != e.Fate || checked.Message != e.Message {
+				t.Errorf("Check says %s (%d): %s", checked.Reason, checked.Fate, checked.Message)
 			}
 		})
 	}

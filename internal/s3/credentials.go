@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -16,6 +17,21 @@ import (
 
 	"github.com/bucketcors/bucketcors/internal/bucket"
 )
+
+// credentials returns what signs the requests of a provider.
+func (c *Clients) credentials(p bucket.Provider, transport http.RoundTripper, timeout time.Duration) (*credentialsSource, error) {
+	if p.AssumeRole == nil {
+		return &credentialsSource{provider: c.baseCredentials(p)}, nil
+	}
+	if p.Region == "" && p.AssumeRole.STSEndpoint == "" {
+		return nil, unusable(bucket.ProviderInvalid, p.Name, "region is empty, and without an stsEndpoint it chooses the STS of AWS")
+	}
+	endpoint, err := parseEndpoint(p.Name, "stsEndpoint", p.AssumeRole.STSEndpoint)
+	if err != nil {
+		return nil, err
+	}
+	return &credentialsSource{provider: c.assumedRole(p, endpoint, transport, timeout)}, nil
+}
 
 // baseCredentials returns what signs the requests of a provider, or assumes its
 // role: its keys, or the operator's own when it has none.

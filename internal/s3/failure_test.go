@@ -57,6 +57,14 @@ func TestAnswersOfTheServerAreClassified(t *testing.T) {
 			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the secret key does not belong to the access key (SignatureDoesNotMatch): check the Secret of the provider"},
 		"an expired token": {answer: sent(400, "ExpiredToken", "The provided token has expired."),
 			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the session token has expired (ExpiredToken): check the Secret of the provider"},
+		"an expired token, in other words": {answer: sent(400, "TokenRefreshRequired", "The provided token must be refreshed."),
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the session token has expired (TokenRefreshRequired): check the Secret of the provider"},
+		"an expired token of MinIO": {answer: sent(403, "InvalidTokenId", "The security token included in the request is invalid"),
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the session token is not valid (InvalidTokenId): check the Secret of the provider"},
+		"an unknown access key, as other services say it": {answer: sent(403, "InvalidClientTokenId", "The security token included in the request is invalid"),
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the server does not know the access key (InvalidClientTokenId): check the Secret of the provider"},
+		"an expired request": {answer: sent(400, "RequestExpired", "Request has expired."),
+			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the clocks differ too much (RequestExpired): set the clock of the operator's node or of the server"},
 		"an invalid token": {answer: sent(400, "InvalidToken", "The provided token is malformed or otherwise invalid."),
 			fate: bucket.Refused, reason: bucket.CredentialsInvalid, message: "the session token is not valid (InvalidToken): check the Secret of the provider"},
 		"clocks that differ": {answer: sent(403, "RequestTimeTooSkewed", "The difference between the request time and the server's time is too large."),
@@ -154,7 +162,7 @@ func TestAnswersOfTheServerAreClassified(t *testing.T) {
 		"a redirect in the same region": {answer: answers(307, s3Error("TemporaryRedirect", "Please re-send"), "X-Amz-Bucket-Region", "eu-west-1"),
 			fate: bucket.Transient, reason: bucket.ServerError, message: "redirected although the region is right (TemporaryRedirect)"},
 		"a redirect of a proxy": {answer: answers(308, "", "Location", "https://user:secret@s3.example.com/assets?X-Amz-Signature=abc"),
-			fate: bucket.Refused, reason: bucket.ProviderInvalid, message: "redirected to https://s3.example.com (HTTP status 308): redirects are not followed; set the endpoint to where the S3 service is"},
+			fate: bucket.Refused, reason: bucket.InvalidEndpoint, message: "redirected to https://s3.example.com (HTTP status 308): redirects are not followed; set the endpoint to where the S3 service is"},
 		"a redirect to nowhere": {answer: answers(302, ""),
 			fate: bucket.Transient, reason: bucket.ServerError, message: "the answer is not that of an S3 service (HTTP status 302): check the endpoint"},
 	} {
@@ -235,7 +243,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	other := serve(t, okay())
 	s := serve(t, answers(307, "", "Location", other.URL+"/assets?cors"))
 	for _, op := range []operation{getCORS, putCORS, deleteCORS} {
-		if e := failureOf(t, do(t.Context(), open(t, quick(), at(s.URL), bucket.Location{}), op)); e.Reason != bucket.ProviderInvalid {
+		if e := failureOf(t, do(t.Context(), open(t, quick(), at(s.URL), bucket.Location{}), op)); e.Reason != bucket.InvalidEndpoint {
 			t.Errorf("%s: %s", e.Reason, e.Message)
 		}
 	}
