@@ -172,7 +172,7 @@ func (a archive) prune(ctx context.Context, revisions []appsv1.ControllerRevisio
 	for _, revision := range surplus(revisions) {
 		// Somebody else may make it the original meanwhile.
 		unchanged := client.Preconditions{UID: &revision.UID, ResourceVersion: &revision.ResourceVersion}
-		if err := a.client.Delete(ctx, &revision, unchanged); client.IgnoreNotFound(err) != nil {
+		if err := a.client.Delete(ctx, &revision, unchanged); err != nil && !apierrors.IsNotFound(err) {
 			logf.FromContext(ctx).Error(err, "prune saved configurations", "revision", client.ObjectKeyFromObject(&revision))
 		}
 	}
@@ -284,6 +284,24 @@ func (a archive) protect(ctx context.Context, policy *s3v1alpha1.BucketCORSPolic
 	return nil
 }
 
+// abandon takes the finalizer off whatever was saved for a policy that is gone:
+// somebody has taken that of the policy off by hand, and nothing is put back any
+// more.
+func (a archive) abandon(ctx context.Context, policy types.NamespacedName) error {
+	revisions, err := a.list(ctx, policy.Namespace, client.HasLabels{s3v1alpha1.RevisionBucketLabel})
+	if err == nil {
+		err = a.patchEach(ctx, revisions, func(revision *appsv1.ControllerRevision) {
+			if owner := metav1.GetControllerOfNoCopy(revision); owner != nil && owner.Name == policy.Name {
+				protectRevision(revision, false)
+			}
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("release what was saved for policy %s, which is gone: %w", policy, err)
+	}
+	return nil
+}
+
 // revisionsOf are all revisions of a bucket in a namespace, whosever they are.
 func (a archive) revisionsOf(ctx context.Context, namespace string, key bucketKey) ([]appsv1.ControllerRevision, error) {
 	return a.list(ctx, namespace, client.MatchingLabels{s3v1alpha1.RevisionBucketLabel: bucketID(key)})
@@ -300,7 +318,7 @@ func (a archive) list(ctx context.Context, namespace string, labels client.ListO
 // patchEach changes revisions. One that is gone is of no matter.
 func (a archive) patchEach(ctx context.Context, revisions []appsv1.ControllerRevision, change func(*appsv1.ControllerRevision)) error {
 	for i := range revisions {
-		if err := a.patch(ctx, &revisions[i], func() { change(&revisions[i]) }); client.IgnoreNotFound(err) != nil {
+		if err := a.patch(ctx, &revisions[i], func() { change(&revisions[i]) }); err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}

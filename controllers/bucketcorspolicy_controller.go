@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	s3v1alpha1ac "github.com/bucketcors/bucketcors/api/v1alpha1/applyconfiguration/api/v1alpha1"
@@ -80,7 +82,18 @@ type PolicyReconciler struct {
 // +kubebuilder:rbac:groups="",namespace=bucketcors-system,resources=events,verbs=create;patch
 
 // Reconcile makes one pass over a policy.
-func (r *PolicyReconciler) Reconcile(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
+func (r *PolicyReconciler) Reconcile(ctx context.Context, request reconcile.Request) (ctrl.Result, error) {
+	var policy s3v1alpha1.BucketCORSPolicy
+	switch err := r.Client.Get(ctx, request.NamespacedName, &policy); {
+	case apierrors.IsNotFound(err):
+		return ctrl.Result{}, archive{r.Client}.abandon(ctx, request.NamespacedName)
+	case err != nil:
+		return ctrl.Result{}, fmt.Errorf("read the policy: %w", err)
+	}
+	return r.reconcile(ctx, &policy)
+}
+
+func (r *PolicyReconciler) reconcile(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
 	// A signal to stop must not come between a write to a bucket and the status
 	// that tells of it: the pass is finished, and the manager waits for it.
 	work, cancelWork := workContext(ctx)

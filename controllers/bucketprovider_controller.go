@@ -37,8 +37,8 @@ import (
 const providerIndex = "spec.providerRef.name"
 
 const (
-	// providersAtOnce is how many providers are looked at at a time, so that an
-	// STS that does not answer delays no other provider.
+	// providersAtOnce is how many providers are checked at a time, so that an STS
+	// that does not answer delays no other provider.
 	providersAtOnce = 4
 	// checkTimeout bounds the look at a provider, the retries of STS included.
 	checkTimeout = 30 * time.Second
@@ -85,9 +85,9 @@ func (r *ProviderReconciler) Reconcile(ctx context.Context, request reconcile.Re
 	}
 	failure, err := r.check(ctx, &provider)
 	if ctx.Err() != nil {
-		// The operator is told to stop: what failed because of that says nothing
-		// of the provider.
-		return ctrl.Result{}, nil
+		// What fails because the operator is told to stop says nothing of the
+		// provider.
+		return ctrl.Result{}, nil //nolint:nilerr // a stop is no error to be logged and tried again
 	}
 	if err != nil {
 		return ctrl.Result{}, err

@@ -275,7 +275,7 @@ func TestAPolicyThatIsGoneMeanwhileIsNoError(t *testing.T) {
 				policy.Finalizers = []string{s3v1alpha1.FinalizerName}
 				policy.DeletionTimestamp = at(noon)
 			}
-			if _, err := w.reconciler.Reconcile(t.Context(), policy); err != nil {
+			if _, err := w.reconciler.reconcile(t.Context(), policy); err != nil {
 				t.Errorf("the error is %q", err)
 			}
 		})

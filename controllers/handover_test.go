@@ -276,7 +276,7 @@ func TestAStatusThatWasWrittenMeanwhileIsNotOverwritten(t *testing.T) {
 	w := newWorld(t, policy, aProvider())
 	read := w.get(policy)
 	read.ResourceVersion = "1"
-	result, err := w.reconciler.Reconcile(t.Context(), read)
+	result, err := w.reconciler.reconcile(t.Context(), read)
 	if err != nil || result.RequeueAfter != staleInterval {
 		t.Errorf("the next pass is in %s (%v)", result.RequeueAfter, err)
 	}
@@ -294,7 +294,7 @@ func TestAFinalizerThatSomebodyAddedMeanwhileStays(t *testing.T) {
 	if err := w.client.Update(t.Context(), changed); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.reconciler.Reconcile(t.Context(), read); err != nil {
+	if _, err := w.reconciler.reconcile(t.Context(), read); err != nil {
 		t.Fatal(err)
 	}
 	expectEqual(t, "the finalizers", w.get(policy).Finalizers, changed.Finalizers)

@@ -5,7 +5,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"reflect"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/bucket"
@@ -51,7 +50,7 @@ func (r *PolicyReconciler) leave(ctx context.Context, task bucketTask) bucketOut
 			return o
 		}
 	}
-	if !reflect.DeepEqual(target, live) {
+	if !same(target, live) {
 		if err := replace(ctx, task.bucket, target); err != nil {
 			o.failure = failureOf(err)
 			return o

@@ -58,7 +58,7 @@ func (r *PolicyReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manage
 			// For errors of the API server; those of S3 are no errors of a pass.
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
-		Complete(reconcile.AsReconciler(r.Client, r))
+		Complete(r)
 }
 
 func indexBuckets(object client.Object) []string {

@@ -177,12 +177,16 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 				`Reconciling=True Throttled: synced when last seen, but now: bucket "assets": the server asks for fewer requests`},
 			[]string{"1/1", "assets Synced Throttled (ours) applied -1h0m0s: the server asks for fewer requests"}},
 		"a bucket with the rules of an old spec is not synced, whether it can be read or not": {
-			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs) })), nil,
+			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) {
+				b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs)
+			})), nil,
 			[]bucketOutcome{{failure: timedOut}},
 			notSynced("False", "Timeout", `bucket "assets": no answer in time`, "Reconciling"),
 			[]string{"0/1", "assets Pending Timeout (theirs) applied -1h0m0s: no answer in time"}},
 		"a new spec that could not be written yet": {
-			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs) })), nil,
+			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) {
+				b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs)
+			})), nil,
 			[]bucketOutcome{{action: put, failure: throttled}},
 			notSynced("False", "Throttled", `bucket "assets": the server asks for fewer requests`, "Reconciling"),
 			[]string{"0/1", "assets Pending Throttled (theirs) applied -1h0m0s: the server asks for fewer requests"}},
@@ -219,7 +223,9 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 			[]string{"Ready=False InvalidRules: refused", "Accepted=False InvalidRules: refused", "Synced=Unknown NotAccepted: " + notAccepted, "Stalled=True InvalidRules: refused"},
 			[]string{"0/1", "assets Pending NotAccepted (none): not looked at, because the policy is not accepted"}},
 		"mistakes after something else was applied": {
-			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs) })), new(refused(s3v1alpha1.ReasonInvalidRules)), nil,
+			was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) {
+				b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs)
+			})), new(refused(s3v1alpha1.ReasonInvalidRules)), nil,
 			[]string{"Ready=False InvalidRules: refused", "Accepted=False InvalidRules: refused", "Synced=Unknown NotAccepted: " + notAccepted, "Stalled=True InvalidRules: refused"},
 			[]string{"0/1", "assets Pending NotAccepted (theirs) applied -1h0m0s: not looked at, because the policy is not accepted"}},
 		"a provider that is gone": {was(syncedBefore("assets")), new(refused(s3v1alpha1.ReasonProviderNotFound)), nil,
@@ -231,7 +237,9 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 		"suspended when all was well": {both(suspend, was(syncedBefore("assets"))), nil, nil,
 			notSynced("Unknown", "Suspended", isSuspended),
 			[]string{"1/1", "assets Synced Suspended (ours) applied -1h0m0s: not looked at, because the policy is suspended"}},
-		"suspended with new rules": {both(suspend, was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) { b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs) }))), nil, nil,
+		"suspended with new rules": {both(suspend, was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) {
+			b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs)
+		}))), nil, nil,
 			notSynced("Unknown", "Suspended", isSuspended),
 			[]string{"0/1", "assets Pending Suspended (theirs) applied -1h0m0s: not looked at, because the policy is suspended"}},
 	} {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/bucket"
@@ -69,12 +68,12 @@ func (r *PolicyReconciler) preserve(ctx context.Context, task bucketTask, v view
 	archive, found := archive{r.Client}, task.found(v)
 	original = task.before.OriginalRevision
 	if original == "" {
-		saved, err := archive.takeOver(ctx, task.policy, task.key, task.claimants, found, task.now)
+		saved, err := archive.takeOver(ctx, task.policy, task.key, task.predecessors(), found, task.now)
 		if err != nil {
 			return "", err
 		}
 		original = saved.revision
-		if reflect.DeepEqual(saved.configuration, found) {
+		if same(saved.configuration, found) {
 			return original, nil
 		}
 	}

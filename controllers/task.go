@@ -196,6 +196,12 @@ func (t bucketTask) wrote(hash string) bool {
 	})
 }
 
+// predecessors are those of the claimants that have or had the bucket, as their
+// status tells, which nobody but the operator writes.
+func (t bucketTask) predecessors() []claimant {
+	return slices.DeleteFunc(slices.Clone(t.claimants), func(c claimant) bool { return !ownedBefore(statusBefore(c.policy, t.key)) })
+}
+
 // view is what decides about the bucket: its status knows of writes before the
 // operator's start, the log of writes that no status tells yet, and of those of
 // other policies while they have not settled.

@@ -22,7 +22,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/api/v1alpha1/applyconfiguration"
@@ -40,6 +39,8 @@ type world struct {
 	reconciler *PolicyReconciler
 	// apiWrites counts the patches and applies of the operator.
 	apiWrites int
+	// createFault is what every creation is answered with; nil when it succeeds.
+	createFault error
 	// applyFault is what the next apply of a status is answered with; nil when
 	// it succeeds.
 	applyFault error
@@ -59,6 +60,12 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		WithIndex(&s3v1alpha1.BucketCORSPolicy{}, bucketIndex, indexBuckets).
 		WithTypeConverters(applyconfiguration.NewTypeConverter(scheme), clientgoapplyconfiguration.NewTypeConverter(clientgoscheme.Scheme), managedfields.NewDeducedTypeConverter()).
 		WithInterceptorFuncs(interceptor.Funcs{
+			Create: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
+				if w.createFault != nil {
+					return w.createFault
+				}
+				return c.Create(ctx, obj, opts...)
+			},
 			Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 				w.apiWrites++
 				return c.Patch(ctx, obj, patch, opts...)
@@ -86,7 +93,7 @@ func (w *world) restart() {
 
 // pass makes one pass over a policy.
 func (w *world) pass(policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
-	return reconcile.AsReconciler(w.client, w.reconciler).Reconcile(w.t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(policy)})
+	return w.reconciler.Reconcile(w.t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(policy)})
 }
 
 // mustPass makes one pass that has to succeed, and returns the policy after it;

@@ -170,7 +170,7 @@ type AssumeRole struct {
 	// +required
 	// +kubebuilder:validation:MinLength=20
 	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="self.matches('^arn:[a-zA-Z0-9-]+:iam:[^ :]*:[^ :]*:role/[^ ]+$')",message="must be the ARN of a role, such as arn:aws:iam::111122223333:role/bucketcors"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^arn:[A-Za-z0-9-]+:iam:[A-Za-z0-9_-]*:[A-Za-z0-9_-]*:role/[!-~]+$')",message="must be the ARN of a role, such as arn:aws:iam::111122223333:role/bucketcors"
 	RoleARN string `json:"roleARN"`
 
 	// externalID is what the trust policy of the role asks for as sts:ExternalId,
@@ -283,14 +283,14 @@ type RuleConstraints struct {
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=512
-// +kubebuilder:validation:XValidation:rule="!self.matches('[*].*[*]')",message="must have at most one *"
+// +kubebuilder:validation:XValidation:rule="!self.matches('[*][^*]*[*]')",message="must have at most one *"
 type CORSOriginPattern string
 
 // CORSHeaderPattern is the name of a header, or a pattern of names with one "*".
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=256
-// +kubebuilder:validation:XValidation:rule="!self.matches('[*].*[*]')",message="must have at most one *"
+// +kubebuilder:validation:XValidation:rule="!self.matches('[*][^*]*[*]')",message="must have at most one *"
 type CORSHeaderPattern string
 
 // NamespacePattern is the name of a namespace, in which "*" stands for any

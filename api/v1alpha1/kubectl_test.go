@@ -71,16 +71,34 @@ func TestKubectlExplainsFields(t *testing.T) {
 		t.Errorf("kubectl explains, error %v,\n%s\nwithout\n%s", err, explained, prose)
 	}
 }
+
+// A table is what kubectl get prints.
+type table struct {
+	name      string
+	arguments []string
+	header    []string
+	row       []string // but for the age and what follows it
+}
+
+func (c table) check(t *testing.T) {
+	t.Helper()
+	output := kubectl(t, slices.Concat([]string{"get", "--namespace=" + testNamespace}, c.arguments)...)
+	var rows [][]string
+	for line := range strings.Lines(output) {
+		rows = append(rows, strings.Fields(line))
+	}
+	isHeader := func(row []string) bool { return slices.Equal(row, c.header) }
+	isRow := func(row []string) bool { return len(row) > len(c.row) && slices.Equal(row[:len(c.row)], c.row) }
+	if !slices.ContainsFunc(rows, isHeader) || !slices.ContainsFunc(rows, isRow) {
+		t.Errorf("no header %q or no row %q in\n%s", c.header, c.row, output)
+	}
+}
+
 func TestKubectlGetsPoliciesAsATable(t *testing.T) {
 	needsAPIServer(t)
 	applyStatus(t, createPolicy(t, "table", time.Minute))
 
-	for _, c := range []struct {
-		name      string
-		arguments []string
-		header    []string
-		row       []string // but for the age
-	}{
+	for _, c := range []table{
 		{
 			"in short", []string{"bcp", "table"},
 			[]string{"NAME", "BUCKETS", "READY", "REASON", "AGE"},
@@ -102,18 +120,32 @@ func TestKubectlGetsPoliciesAsATable(t *testing.T) {
 			[]string{"bucketcorspolicy.s3.bucketcors.dev/table", "0/1", "False", "Drifted"},
 		},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			output := kubectl(t, slices.Concat([]string{"get", "--namespace=" + testNamespace}, c.arguments)...)
-			var rows [][]string
-			for line := range strings.Lines(output) {
-				rows = append(rows, strings.Fields(line))
-			}
-			isHeader := func(row []string) bool { return slices.Equal(row, c.header) }
-			isRow := func(row []string) bool { return len(row) > len(c.row) && slices.Equal(row[:len(c.row)], c.row) }
-			if !slices.ContainsFunc(rows, isHeader) || !slices.ContainsFunc(rows, isRow) {
-				t.Errorf("no header %q or no row %q in\n%s", c.header, c.row, output)
-			}
-		})
+		t.Run(c.name, c.check)
+	}
+}
+
+func TestKubectlGetsProvidersAsATable(t *testing.T) {
+	needsAPIServer(t)
+	createProvider(t, "table")
+
+	for _, c := range []table{
+		{
+			"in short", []string{"bucketproviders", "table"},
+			[]string{"NAME", "READY", "REASON", "POLICIES", "ENDPOINT", "REGION", "AGE"},
+			[]string{"table", "False", "SecretNotFound", "7", "https://s3.internal:9000", "us-east-1"},
+		},
+		{
+			"in full", []string{"bucketproviders", "table", "--output=wide"},
+			[]string{"NAME", "READY", "REASON", "POLICIES", "ENDPOINT", "REGION", "AGE", "MESSAGE"},
+			[]string{"table", "False", "SecretNotFound", "7", "https://s3.internal:9000", "us-east-1"},
+		},
+		{
+			"with everything of the product", []string{"bucketcors"},
+			[]string{"NAME", "READY", "REASON", "POLICIES", "ENDPOINT", "REGION", "AGE"},
+			[]string{"bucketprovider.s3.bucketcors.dev/table", "False", "SecretNotFound", "7", "https://s3.internal:9000", "us-east-1"},
+		},
+	} {
+		t.Run(c.name, c.check)
 	}
 }
 

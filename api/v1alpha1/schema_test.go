@@ -244,11 +244,22 @@ func (n node) constraints() []constraint {
 		default:
 			if b, ok := bounds[keyword]; ok {
 				bound := value.(int64)
+				if keyword == "maxItems" && n.hasNoMoreItems(bound) {
+					continue
+				}
 				constraints = append(constraints, constraint{n.path, keyword, fmt.Sprintf(b.says, bound), bound})
 			}
 		}
 	}
 	return constraints
+}
+
+// hasNoMoreItems is whether the node is a set of an enumeration, which cannot have
+// more items than that has values: nothing breaks the bound alone.
+func (n node) hasNoMoreItems(bound int64) bool {
+	item, _ := n.item()
+	values, _ := item.schema["enum"].([]any)
+	return n.schema["x-kubernetes-list-type"] == "set" && values != nil && int64(len(values)) <= bound
 }
 
 // visit calls see for a value and for everything in it, with its node.

@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/bucketcors/bucketcors/internal/bucket"
 )
 
@@ -249,7 +251,11 @@ func TestACallThatIsCancelledDoesNotTakeTheRoleFromOthers(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	first := make(chan error)
 	go func() { first <- do(ctx, b, getCORS) }()
-	<-arrived
+	select {
+	case <-arrived:
+	case err := <-first:
+		t.Fatalf("STS was not asked: %v", err)
+	}
 	cancel()
 	if err := <-first; !errors.Is(err, context.Canceled) {
 		t.Errorf("the first call: %v", err)
@@ -423,6 +429,35 @@ func TestOutdatedCredentialsOfARoleAreReplacedAtOnce(t *testing.T) {
 			t.Errorf("%d requests to the service, want 20", n)
 		}
 	})
+}
+
+// keeper is a source of credentials that gives the same until it is told not to.
+type keeper struct{ dropped int }
+
+func (k *keeper) Retrieve(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: fmt.Sprint("ASIA", k.dropped), SecretAccessKey: "s"}, nil
+}
+
+func (k *keeper) Invalidate() { k.dropped++ }
+
+func TestCredentialsThatAreNewerThanTheOutdatedOnesAreKept(t *testing.T) {
+	var k keeper
+	source := &credentialsSource{provider: &k}
+	first, err := source.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if !source.renew(&first) {
+			t.Error("no other attempt")
+		}
+		if _, err := source.Retrieve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if k.dropped != 1 {
+		t.Errorf("dropped %d times, want once", k.dropped)
+	}
 }
 
 func TestOutdatedCredentialsOfTheOperatorAreReadAnew(t *testing.T) {

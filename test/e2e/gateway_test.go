@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
+	"github.com/bucketcors/bucketcors/internal/localenv"
 )
 
 // gateway stands between the operator and the S3 server: one for each test, so
@@ -26,17 +28,36 @@ type gateway struct {
 
 	mu       sync.Mutex
 	requests []string
+	answers  []exchange
+	atOnce   int
+	peak     int
 	fault    http.HandlerFunc
+	faults   map[string]http.HandlerFunc
+	prepared func(*http.Request) error
 	answered func(*http.Response) error
+}
+
+// exchange is a request that was answered.
+type exchange struct {
+	method, path string
+	// accessKeyID is that of the signature.
+	accessKeyID string
+	status      int
 }
 
 func newGateway(t *testing.T) *gateway {
 	t.Helper()
-	target, err := url.Parse(world.storage.Endpoint)
+	return newGatewayTo(t, world.storage)
+}
+
+// newGatewayTo stands before another S3 server than that of most tests.
+func newGatewayTo(t *testing.T, storage *localenv.S3Server) *gateway {
+	t.Helper()
+	target, err := url.Parse(storage.Endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{}
+	g := &gateway{faults: map[string]http.HandlerFunc{}}
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
@@ -59,13 +80,32 @@ func newGateway(t *testing.T) *gateway {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.mu.Lock()
 		g.requests = append(g.requests, fmt.Sprintf("%s %s", r.Method, r.URL.Path))
+		g.atOnce++
+		g.peak = max(g.peak, g.atOnce)
 		fault := g.fault
+		if fault == nil {
+			fault = g.faults[r.URL.Path]
+		}
+		prepared := g.prepared
 		g.mu.Unlock()
+		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		accessKeyID := signatureOf(r).accessKeyID
+		defer func() {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.atOnce--
+			g.answers = append(g.answers, exchange{r.Method, r.URL.Path, accessKeyID, seen.status})
+		}()
+		if fault == nil && prepared != nil {
+			if err := prepared(r); err != nil {
+				fault = refuse(err)
+			}
+		}
 		if fault != nil {
-			fault(w, r)
+			fault(seen, r)
 			return
 		}
-		proxy.ServeHTTP(w, r)
+		proxy.ServeHTTP(seen, r)
 	}))
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -95,11 +135,42 @@ func (g *gateway) all() []string {
 	return slices.Clone(g.requests)
 }
 
+// exchanges are all requests that were answered so far.
+func (g *gateway) exchanges() []exchange {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.answers)
+}
+
+// mostAtOnce is the largest number of requests that were under way together.
+func (g *gateway) mostAtOnce() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.peak
+}
+
 // answer makes the gateway answer in place of the server; nil ends it.
 func (g *gateway) answer(fault http.HandlerFunc) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.fault = fault
+}
+
+// answerFor is answer for one bucket.
+func (g *gateway) answerFor(bucketName string, fault http.HandlerFunc) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.faults["/"+bucketName] = fault; fault == nil {
+		delete(g.faults, "/"+bucketName)
+	}
+}
+
+// prepare makes the gateway change requests before the server has them. An error
+// is answered in place of the server: see refuse.
+func (g *gateway) prepare(prepared func(*http.Request) error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.prepared = prepared
 }
 
 // rewrite makes the gateway change or act on the answers of the server.
@@ -118,6 +189,45 @@ func s3Error(status int, code string) http.HandlerFunc {
 			code, strconv.Quote(r.Header.Get("Amz-Sdk-Invocation-Id")))
 	}
 }
+
+// s3Failure is an error that is an answer of S3.
+type s3Failure struct {
+	status int
+	code   string
+	// region is where the bucket is; empty to not say.
+	region string
+}
+
+func (f s3Failure) Error() string { return fmt.Sprintf("%d %s", f.status, f.code) }
+
+// refuse answers with an error: an s3Failure as S3 does, any other as a server
+// that is broken.
+func refuse(err error) http.HandlerFunc {
+	failure, known := errors.AsType[s3Failure](err)
+	if !known {
+		failure = s3Failure{status: http.StatusInternalServerError, code: "InternalError"}
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		if failure.region != "" {
+			w.Header().Set("X-Amz-Bucket-Region", failure.region)
+		}
+		s3Error(failure.status, failure.code)(w, r)
+	}
+}
+
+// statusWriter remembers with which status a request was answered.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // hangUp breaks the connection instead of answering.
 func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }

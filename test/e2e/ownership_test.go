@@ -26,13 +26,16 @@ func publicReadConfiguration() cors.Configuration {
 // awaitGone waits until a policy no longer exists.
 func (s *scene) awaitGone(name string) {
 	s.Helper()
-	s.eventually(soon, func() error {
-		err := world.client.Get(s.Context(), types.NamespacedName{Namespace: s.name, Name: name}, &s3v1alpha1.BucketCORSPolicy{})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return fmt.Errorf("policy %s is still there (%w)", name, err)
-	})
+	s.eventually(soon, func() error { return s.gone(name) })
+}
+
+// gone is nil when a policy does not exist.
+func (s *scene) gone(name string) error {
+	err := world.client.Get(s.Context(), types.NamespacedName{Namespace: s.name, Name: name}, &s3v1alpha1.BucketCORSPolicy{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return fmt.Errorf("policy %s is still there (%w)", name, err)
 }
 
 func TestTheOldestPolicyOwnsABucketAndTheNextTakesOverWhenItGoes(t *testing.T) {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,12 +43,36 @@ type scene struct {
 	*testing.T
 	name    string
 	gateway *gateway
+	// storage is the server behind the gateway.
+	storage *localenv.S3Server
+	// bucketPrefix begins the names of its buckets.
+	bucketPrefix string
+	// endpoint replaces the URL of the gateway in its provider.
+	endpoint string
+	// credentials is YAML that replaces those of its Secret in its provider.
+	credentials string
 }
 
 // newScene makes a scene whose provider is not applied yet.
 func newBareScene(t *testing.T, name string) *scene {
 	t.Helper()
-	s := &scene{T: t, name: name, gateway: newGateway(t)}
+	return stage(&scene{T: t, name: name, gateway: newGateway(t), storage: world.storage, bucketPrefix: name})
+}
+
+// beside makes a scene in another namespace with the buckets of s. Its provider
+// gives another name to the endpoint, if that is not empty.
+func (s *scene) beside(name, endpoint string) *scene {
+	s.Helper()
+	other := stage(&scene{T: s.T, name: name, gateway: s.gateway, storage: s.storage, bucketPrefix: s.bucketPrefix, endpoint: endpoint})
+	other.applySecret(s.storage.AccessKeyID, s.storage.SecretAccessKey)
+	other.applyProvider("")
+	return other
+}
+
+// stage makes the namespace of a scene, and ends its policies with the test.
+func stage(s *scene) *scene {
+	s.Helper()
+	t, name := s.T, s.name
 	s.apply(fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}", name))
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -88,20 +113,18 @@ func newScene(t *testing.T, name string, buckets ...string) *scene {
 	return s
 }
 
-func (s *scene) bucketName(suffix string) string { return s.name + "-" + suffix }
+func (s *scene) bucketName(suffix string) string { return s.bucketPrefix + "-" + suffix }
 
 func (s *scene) createBucket(suffix string) {
 	s.Helper()
-	if err := world.storage.CreateBucket(s.bucketName(suffix)); err != nil {
+	if err := s.storage.CreateBucket(s.bucketName(suffix)); err != nil {
 		s.Fatal(err)
 	}
 }
 
 func (s *scene) applySecret(accessKeyID, secretAccessKey string) {
 	s.Helper()
-	secrets.mu.Lock()
-	secrets.values = append(secrets.values, secretAccessKey)
-	secrets.mu.Unlock()
+	keepSecret(secretAccessKey)
 	s.apply(fmt.Sprintf(`
 apiVersion: v1
 kind: Secret
@@ -124,9 +147,9 @@ metadata: {name: %s}
 spec:
   region: us-east-1
   endpoint: %s
-  credentials: {secretRef: {name: %s}}
+  credentials: %s
   access: %s
-`, s.name, s.gateway.URL, s.name, access))
+`, s.name, cmp.Or(s.endpoint, s.gateway.URL), cmp.Or(s.credentials, fmt.Sprintf("{secretRef: {name: %s}}", s.name)), access))
 }
 
 // uploads is the rules of most tests.
@@ -256,8 +279,8 @@ func (s *scene) awaitReady(name string) {
 func (s *scene) open(suffix string) *s3.Bucket {
 	s.Helper()
 	opened, err := somebodyElse.Open(s.Context(), bucket.Provider{
-		Name: "somebody-else", Region: world.storage.Region, Endpoint: world.storage.Endpoint,
-		Credentials: &bucket.Credentials{AccessKeyID: world.storage.AccessKeyID, SecretAccessKey: world.storage.SecretAccessKey},
+		Name: "somebody-else-at-" + s.storage.Endpoint, Region: s.storage.Region, Endpoint: s.storage.Endpoint,
+		Credentials: &bucket.Credentials{AccessKeyID: s.storage.AccessKeyID, SecretAccessKey: s.storage.SecretAccessKey},
 	}, bucket.Location{Name: s.bucketName(suffix)})
 	if err != nil {
 		s.Fatal(err)
