@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -236,8 +237,8 @@ func (o *controllerOptions) newManager(restConfig *rest.Config) (manager.Manager
 		GracefulShutdownTimeout:       new(gracefulStop),
 		Client: client.Options{
 			FieldOwner: controllers.FieldOwner,
-			// A cache of Secrets would need the right to list and watch them.
-			Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}},
+			// A cache of these would need the right to list and watch those of others.
+			Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &appsv1.ControllerRevision{}}},
 		},
 	})
 	if err != nil {

@@ -247,7 +247,7 @@ spec:
 `)
 	// The API server comes to know of it a little later.
 	s.eventually(soon, func() error {
-		_, err := world.kubectl.Run(t.Context(), `{apiVersion: apps/v1, kind: ControllerRevision, metadata: {name: x, namespace: adopt-unsaved}, revision: 1}`,
+		_, err := world.kubectl.Run(t.Context(), `{apiVersion: apps/v1, kind: ControllerRevision, metadata: {name: x, namespace: adopt-unsaved}, data: {}, revision: 1}`,
 			"create", "--dry-run=server", "-f", "-")
 		if err == nil || !strings.Contains(err.Error(), "nothing may be saved here") {
 			return fmt.Errorf("it can be saved (%w)", err)

@@ -38,19 +38,25 @@ func (s *scene) gone(name string) error {
 	return fmt.Errorf("policy %s is still there (%w)", name, err)
 }
 
+// awaitOlderThanAllToCome waits until a policy is older than one that is made
+// now. Ages are in seconds.
+func (s *scene) awaitOlderThanAllToCome(name string) {
+	s.Helper()
+	born := s.policy(name).CreationTimestamp
+	s.eventually(soon, func() error {
+		if time.Since(born.Time) < 2*time.Second {
+			return errors.New("the policy is too young")
+		}
+		return nil
+	})
+}
+
 func TestTheOldestPolicyOwnsABucketAndTheNextTakesOverWhenItGoes(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "owners", "a")
 	s.apply(s.policyYAML("zz-first", uploads, "", "a"))
 	s.awaitReady("zz-first")
-	// Ages are in seconds: the second has to be younger to lose.
-	born := s.policy("zz-first").CreationTimestamp
-	s.eventually(soon, func() error {
-		if time.Since(born.Time) < 2*time.Second {
-			return errors.New("the first policy is too young")
-		}
-		return nil
-	})
+	s.awaitOlderThanAllToCome("zz-first")
 	// So that it is not the next look that finds the bucket free.
 	s.apply(strings.Replace(s.policyYAML("aa-second", publicRead, "", "a"), "10s", "1h", 1))
 	message := s.awaitCondition(soon, "aa-second", s3v1alpha1.ConditionSynced, metav1.ConditionFalse, s3v1alpha1.ReasonConflicted)
