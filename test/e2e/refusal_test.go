@@ -156,7 +156,7 @@ func TestABucketInTheEndpointIsNotTakenForTheService(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "inendpoint", "a", "b")
 	url := s.gateway.URL
-	for suffix, reason := range map[string]string{"a": s3v1alpha1.ReasonProviderInvalid, "b": s3v1alpha1.ReasonBucketNotFound} {
+	for suffix, reason := range map[string]string{"a": s3v1alpha1.ReasonInvalidEndpoint, "b": s3v1alpha1.ReasonBucketNotFound} {
 		s.gateway.URL = url + "/" + s.bucketName(suffix)
 		s.applyProvider("")
 		s.apply(s.policyYAML("p", uploads, "", "a"))
