@@ -64,10 +64,15 @@ func accept(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProv
 // its buckets, by the names of those.
 func denials(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProvider, who tenant, rules cors.Configuration) map[string]string {
 	denied := map[string]string{}
+	judged := map[string]string{} // by the grants that match
 	for _, reference := range policy.Spec.Buckets {
-		if !granted(provider.Spec.Access, who, reference.Name) {
-			denied[reference.Name] = fmt.Sprintf("no entry of spec.access of BucketProvider %q grants it to namespace %q", provider.Name, who.namespace)
-		} else if why := denialOf(provider, who, reference.Name, rules); why != "" {
+		grants := matchingGrants(provider.Spec.Access, who, reference.Name)
+		why, known := judged[fmt.Sprint(grants)]
+		if !known {
+			why = denialBy(provider, grants, who, rules)
+			judged[fmt.Sprint(grants)] = why
+		}
+		if why != "" {
 			denied[reference.Name] = why
 		}
 	}

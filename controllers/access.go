@@ -4,6 +4,7 @@ package controllers
 
 import (
 	"path"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -23,12 +24,19 @@ type tenant struct {
 // grant has to match both: two halves of two grants open nothing. What rules it
 // may have there is for denialOf.
 func granted(grants []s3v1alpha1.AccessGrant, who tenant, bucketName string) bool {
-	for _, grant := range grants {
+	return slices.ContainsFunc(grants, func(grant s3v1alpha1.AccessGrant) bool { return grantMatches(grant, who, bucketName) })
+}
+
+// matchingGrants are the places of the grants that are about a namespace and a
+// bucket.
+func matchingGrants(grants []s3v1alpha1.AccessGrant, who tenant, bucketName string) []int {
+	var matching []int
+	for i, grant := range grants {
 		if grantMatches(grant, who, bucketName) {
-			return true
+			matching = append(matching, i)
 		}
 	}
-	return false
+	return matching
 }
 
 // grantMatches is whether a grant is about a namespace and a bucket. Names and

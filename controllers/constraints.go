@@ -19,12 +19,16 @@ import (
 //
 // The rules are such as compile for the dialect of the provider.
 func denialOf(provider *s3v1alpha1.BucketProvider, who tenant, bucketName string, rules cors.Configuration) string {
+	return denialBy(provider, matchingGrants(provider.Spec.Access, who, bucketName), who, rules)
+}
+
+// denialBy is denialOf for all buckets that the same grants match, of which it is
+// given the places in spec.access.
+func denialBy(provider *s3v1alpha1.BucketProvider, grants []int, who tenant, rules cors.Configuration) string {
 	var bounds []bound
 	dialect := dialectOf(provider)
-	for i, grant := range provider.Spec.Access {
-		if !grantMatches(grant, who, bucketName) {
-			continue
-		}
+	for _, i := range grants {
+		grant := provider.Spec.Access[i]
 		if grant.Constraints == nil {
 			return ""
 		}
@@ -69,7 +73,7 @@ type bound struct {
 	*s3v1alpha1.RuleConstraints
 	grant   int
 	dialect *cors.Dialect
-	// noHeadersAreAll is as the function says.
+	// noHeadersAreAll is what the function of that name says of the dialect.
 	noHeadersAreAll bool
 }
 
