@@ -151,9 +151,10 @@ func TestTheOldestPolicyThatMayDecidesAboutABucket(t *testing.T) {
 
 func TestSharedPoliciesHoldABucketTogetherIfTheOldestIsShared(t *testing.T) {
 	// The first one is the oldest.
-	policies := func(change ...func(*s3v1alpha1.BucketCORSPolicy)) []claimant {
+	type settings []func(*s3v1alpha1.BucketCORSPolicy)
+	policies := func(changes settings) []claimant {
 		var all []claimant
-		for i, c := range change {
+		for i, c := range changes {
 			namespace := []string{"team-b", "team-a", "team-b", "team-a"}[i]
 			policy := namedPolicy(namespace, "p"+strconv.Itoa(i), noon.Add(time.Duration(i-10)*time.Hour), "assets")
 			all = append(all, claims(changed(policy, c), aProvider()))
@@ -177,37 +178,37 @@ func TestSharedPoliciesHoldABucketTogetherIfTheOldestIsShared(t *testing.T) {
 	leaving := func(p *s3v1alpha1.BucketCORSPolicy) { goingAway(p) }
 	elsewhere := func(p *s3v1alpha1.BucketCORSPolicy) { p.Spec.Buckets[0].Name = "logs" }
 
-	throughTwo := policies(sharing(0), sharing(0))
+	throughTwo := policies(settings{sharing(0), sharing(0)})
 	throughTwo[0].provider = reaching("other", "HTTPS://S3.INTERNAL:9000//")
-	twoServices := policies(sharing(0), sharing(0))
+	twoServices := policies(settings{sharing(0), sharing(0)})
 	twoServices[1].provider = reaching("other", "https://s3.elsewhere")
-	oneMissing := policies(sharing(0), sharing(0))
+	oneMissing := policies(settings{sharing(0), sharing(0)})
 	oneMissing[0].provider = nil
-	oneDenied := policies(sharing(0), sharing(0), alone)
+	oneDenied := policies(settings{sharing(0), sharing(0), alone})
 	oneDenied[0].provider = changedProvider(func(p *s3v1alpha1.BucketProvider) { p.Spec.Access = []s3v1alpha1.AccessGrant{grant("team-a", "*")} })
 
 	for name, tt := range map[string]struct {
 		claimants        []claimant
 		decider, holders string
 	}{
-		"one that is Shared holds it alone while it is the only one":      {policies(sharing(0)), "team-b/p0", "team-b/p0"},
-		"two of the same priority are in the order of their names":        {policies(sharing(0), sharing(0)), "team-b/p0", "team-a/p1 team-b/p0"},
-		"in one namespace by name":                                        {policies(sharing(0), sharing(7), sharing(0), sharing(7)), "team-b/p0", "team-a/p1 team-a/p3 team-b/p0 team-b/p2"},
-		"the higher priority comes first":                                 {policies(sharing(1), sharing(0), sharing(2)), "team-b/p0", "team-b/p2 team-b/p0 team-a/p1"},
-		"a negative priority comes after none":                            {policies(sharing(0), sharing(-1), sharing(-2)), "team-b/p0", "team-b/p0 team-a/p1 team-b/p2"},
-		"the extremes of priorities":                                      {policies(sharing(math.MinInt32), sharing(0), sharing(math.MaxInt32)), "team-b/p0", "team-b/p2 team-a/p1 team-b/p0"},
-		"an older Exclusive one keeps Shared ones out":                    {policies(alone, sharing(5), sharing(9)), "team-b/p0", "team-b/p0"},
-		"one that says nothing is Exclusive":                              {policies(unsaid, sharing(5)), "team-b/p0", "team-b/p0"},
-		"a younger Exclusive one is kept out":                             {policies(sharing(0), alone, sharing(0)), "team-b/p0", "team-b/p0 team-b/p2"},
-		"a younger one that says nothing is kept out":                     {policies(sharing(0), unsaid), "team-b/p0", "team-b/p0"},
-		"an Exclusive one that is going away makes room":                  {policies(and(alone, leaving), sharing(0), sharing(1)), "team-a/p1", "team-b/p2 team-a/p1"},
-		"a Shared one that is going away holds nothing":                   {policies(sharing(0), and(sharing(9), leaving), sharing(1)), "team-b/p0", "team-b/p2 team-b/p0"},
-		"a Shared one that is going away decides nothing":                 {policies(and(sharing(0), leaving), alone, sharing(1)), "team-a/p1", "team-a/p1"},
-		"all are going away":                                              {policies(and(sharing(0), leaving), and(alone, leaving)), "", ""},
-		"a suspended one holds and decides":                               {policies(and(sharing(0), suspended), sharing(1)), "team-b/p0", "team-a/p1 team-b/p0"},
-		"a suspended Exclusive one keeps the others out":                  {policies(and(alone, suspended), sharing(1)), "team-b/p0", "team-b/p0"},
-		"one with mistakes holds and decides":                             {policies(and(sharing(0), invalid), sharing(1)), "team-b/p0", "team-a/p1 team-b/p0"},
-		"one that names another bucket is none of it":                     {policies(and(alone, elsewhere), sharing(1), and(sharing(2), elsewhere)), "team-a/p1", "team-a/p1"},
+		"one that is Shared holds it alone while it is the only one":      {policies(settings{sharing(0)}), "team-b/p0", "team-b/p0"},
+		"two of the same priority are in the order of their names":        {policies(settings{sharing(0), sharing(0)}), "team-b/p0", "team-a/p1 team-b/p0"},
+		"in one namespace by name":                                        {policies(settings{sharing(0), sharing(7), sharing(0), sharing(7)}), "team-b/p0", "team-a/p1 team-a/p3 team-b/p0 team-b/p2"},
+		"the higher priority comes first":                                 {policies(settings{sharing(1), sharing(0), sharing(2)}), "team-b/p0", "team-b/p2 team-b/p0 team-a/p1"},
+		"a negative priority comes after none":                            {policies(settings{sharing(0), sharing(-1), sharing(-2)}), "team-b/p0", "team-b/p0 team-a/p1 team-b/p2"},
+		"the extremes of priorities":                                      {policies(settings{sharing(math.MinInt32), sharing(0), sharing(math.MaxInt32)}), "team-b/p0", "team-b/p2 team-a/p1 team-b/p0"},
+		"an older Exclusive one keeps Shared ones out":                    {policies(settings{alone, sharing(5), sharing(9)}), "team-b/p0", "team-b/p0"},
+		"one that says nothing is Exclusive":                              {policies(settings{unsaid, sharing(5)}), "team-b/p0", "team-b/p0"},
+		"a younger Exclusive one is kept out":                             {policies(settings{sharing(0), alone, sharing(0)}), "team-b/p0", "team-b/p0 team-b/p2"},
+		"a younger one that says nothing is kept out":                     {policies(settings{sharing(0), unsaid}), "team-b/p0", "team-b/p0"},
+		"an Exclusive one that is going away makes room":                  {policies(settings{and(alone, leaving), sharing(0), sharing(1)}), "team-a/p1", "team-b/p2 team-a/p1"},
+		"a Shared one that is going away holds nothing":                   {policies(settings{sharing(0), and(sharing(9), leaving), sharing(1)}), "team-b/p0", "team-b/p2 team-b/p0"},
+		"a Shared one that is going away decides nothing":                 {policies(settings{and(sharing(0), leaving), alone, sharing(1)}), "team-a/p1", "team-a/p1"},
+		"all are going away":                                              {policies(settings{and(sharing(0), leaving), and(alone, leaving)}), "", ""},
+		"a suspended one holds and decides":                               {policies(settings{and(sharing(0), suspended), sharing(1)}), "team-b/p0", "team-a/p1 team-b/p0"},
+		"a suspended Exclusive one keeps the others out":                  {policies(settings{and(alone, suspended), sharing(1)}), "team-b/p0", "team-b/p0"},
+		"one with mistakes holds and decides":                             {policies(settings{and(sharing(0), invalid), sharing(1)}), "team-b/p0", "team-a/p1 team-b/p0"},
+		"one that names another bucket is none of it":                     {policies(settings{and(alone, elsewhere), sharing(1), and(sharing(2), elsewhere)}), "team-a/p1", "team-a/p1"},
 		"one bucket through two providers of the same service":            {throughTwo, "team-b/p0", "team-a/p1 team-b/p0"},
 		"buckets of the same name on two services are not shared":         {twoServices, "team-b/p0", "team-b/p0"},
 		"one whose provider does not exist holds and decides nothing":     {oneMissing, "team-a/p1", "team-a/p1"},
@@ -238,13 +239,13 @@ func TestAHolderKeepsItsProviderAndTenant(t *testing.T) {
 	provider := reaching("other", "https://s3.internal:9000")
 	labelled := claims(shared(aPolicy("assets"), 0), provider)
 	labelled.tenant.labels = map[string]string{"team": "a"}
-	for _, h := range claimOn(claimed, []claimant{labelled}).holders {
-		if h.provider != provider || h.tenant.namespace != "team-a" || h.tenant.labels["team"] != "a" {
-			t.Errorf("the holder is %+v", h)
-		}
-		return
+	holders := claimOn(claimed, []claimant{labelled}).holders
+	if len(holders) != 1 {
+		t.Fatalf("%d hold the bucket", len(holders))
 	}
-	t.Error("nobody holds the bucket")
+	if h := holders[0]; h.provider != provider || h.tenant.namespace != "team-a" || h.tenant.labels["team"] != "a" {
+		t.Errorf("the holder is %+v", h)
+	}
 }
 
 func TestAClaimDoesNotDependOnTheOrderOfClaimants(t *testing.T) {
@@ -332,6 +333,31 @@ func TestProvidersOfTheSameServiceAreRecognised(t *testing.T) {
 			if got := serviceOf(provider); got != want {
 				t.Errorf("%q is the service %q, and %q is %q", endpoint, got, endpoints[0], want)
 			}
+		}
+	}
+}
+
+func TestEveryRegionOfAPartitionOfAWSIsOneService(t *testing.T) {
+	for _, tt := range []struct{ endpoint, region, want string }{
+		{"", "us-east-1", "aws"},
+		{"", "", "aws"},
+		{"https://s3.amazonaws.com", "us-east-1", "aws"},
+		{"https://S3.EU-West-1.amazonaws.com:443/", "eu-west-1", "aws"},
+		{"https://s3.dualstack.eu-west-1.amazonaws.com", "eu-west-1", "aws"},
+		{"https://bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com", "us-east-1", "aws"},
+		{"", "cn-north-1", "aws-cn"},
+		{"https://s3.cn-north-1.amazonaws.com.cn", "cn-north-1", "aws-cn"},
+		{"", "us-gov-west-1", "aws-us-gov"},
+		{"https://s3-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1", "aws-us-gov"},
+		{"", "us-iso-east-1", "aws-us-iso"},
+		{"https://s3.amazonaws.com.example.com", "us-east-1", "https://s3.amazonaws.com.example.com:443"},
+		{"https://nots3.amazonaws.com", "us-east-1", "https://nots3.amazonaws.com:443"},
+		{"://", "us-east-1", "://"},
+	} {
+		provider := reaching("provider", tt.endpoint)
+		provider.Spec.Region = s3v1alpha1.Region(tt.region)
+		if got := serviceOf(provider); got != tt.want {
+			t.Errorf("%q in %q is the service %q, not %q", tt.endpoint, tt.region, got, tt.want)
 		}
 	}
 }

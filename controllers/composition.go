@@ -123,7 +123,8 @@ type composition struct {
 	refused []refusal
 }
 
-// part is where the rules of a policy are: from from up to but not including to.
+// part is where the rules of a policy are: the first at from, and the last before
+// to.
 type part struct {
 	policy   *s3v1alpha1.BucketCORSPolicy
 	from, to int

@@ -415,7 +415,7 @@ func brokenComposition(contributions []contribution, c composition) []string {
 
 func TestWhateverIsComposedS3WouldTake(t *testing.T) {
 	for seed := range uint64(60) {
-		random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // not for secrets
+		random := rand.New(rand.NewPCG(seed, 1))
 		var contributions []contribution
 		for i := range random.IntN(12) {
 			// Few prefixes, so that ids are taken; few that are large.
@@ -438,7 +438,7 @@ func TestWhateverIsComposedS3WouldTake(t *testing.T) {
 // same configuration, and to the same answers for those who have no room.
 func TestACompositionDoesNotDependOnTheOrderOfClaimants(t *testing.T) {
 	for seed := range uint64(20) {
-		random := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // not for secrets
+		random := rand.New(rand.NewPCG(seed, 2))
 		live := cors.Configuration{Rules: rulesOf("a b c d e f")}
 		var claimants []claimant
 		for i := range 2 + random.IntN(6) {

@@ -25,11 +25,15 @@ func cleansUp(policy *s3v1alpha1.BucketCORSPolicy) bool {
 // ensureFinalizer puts the finalizer on policies that clean up, and takes it
 // off the others, so that those can go at any time.
 func (r *PolicyReconciler) ensureFinalizer(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, wanted bool) error {
+	archive := archive{r.Client}
 	if controllerutil.ContainsFinalizer(policy, s3v1alpha1.FinalizerName) == wanted {
+		// The last change of the spec may have come half-way only.
+		if wanted && policy.Status.ObservedGeneration > 0 && policy.Status.ObservedGeneration != policy.Generation {
+			return archive.protect(ctx, policy, true)
+		}
 		return nil
 	}
 	// Originals have the finalizer only while their policy has it.
-	archive := archive{r.Client}
 	if !wanted {
 		if err := archive.protect(ctx, policy, false); err != nil {
 			return err

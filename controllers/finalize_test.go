@@ -138,10 +138,17 @@ func TestDeleteRemovesOnlyWhatIsOurs(t *testing.T) {
 			}
 		}, nil, ours, `Warning Kept CleanUp: left bucket "assets" as it is: no entry of spec.access of BucketProvider "default" grants it to namespace "team-a"`},
 		"in a bucket that became another policy's": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) {
-			if err := w.client.Create(w.t.Context(), namedPolicy("team-b", "web", noon.Add(-24*time.Hour), "assets")); err != nil {
+			other := namedPolicy("team-b", "web", noon.Add(-24*time.Hour), "assets")
+			other.Finalizers = []string{s3v1alpha1.FinalizerName}
+			if err := w.client.Create(w.t.Context(), other); err != nil {
 				w.t.Fatal(err)
 			}
 		}, []string{"GET assets"}, ours, `Normal HandedOver CleanUp: bucket "assets" belongs to other policies from now on`},
+		"what we applied, though another policy wants the bucket that could go without a trace": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) {
+			if err := w.client.Create(w.t.Context(), namedPolicy("team-b", "web", noon.Add(-24*time.Hour), "assets")); err != nil {
+				w.t.Fatal(err)
+			}
+		}, []string{"GET assets", "DELETE assets"}, nothing, `Normal Removed CleanUp: bucket "assets" has no CORS configuration any more`},
 		"nothing when it observes in the end": {func(w *world, policy *s3v1alpha1.BucketCORSPolicy) {
 			w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Mode = s3v1alpha1.PolicyModeObserve })
 		}, nil, ours, ""},

@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/bucket"
@@ -26,7 +27,8 @@ func (r *PolicyReconciler) leave(ctx context.Context, task bucketTask) bucketOut
 		o.failure = notRestored(task.key, err)
 		return o
 	}
-	succession := compose(contributionsTo(task.key, task.claim.holders, live, nil))
+	holders := established(task.claim.holders)
+	succession := compose(contributionsTo(task.key, holders, live, nil))
 	v := task.view(succession.configuration, live)
 	o.unsettled = v.write
 	d := departure{
@@ -45,7 +47,7 @@ func (r *PolicyReconciler) leave(ctx context.Context, task bucketTask) bucketOut
 		return o
 	}
 	if o.action == handedOver && original != nil {
-		if err := archive.bequeath(ctx, *original, task.key, heirs(task.claim)); err != nil {
+		if err := archive.bequeath(ctx, *original, task.key, heirs(holders)); err != nil {
 			o.failure = notRestored(task.key, err)
 			return o
 		}
@@ -83,10 +85,17 @@ func replace(ctx context.Context, b Bucket, configuration cors.Configuration) er
 	return b.PutCORS(ctx, configuration)
 }
 
+// established are those of the holders that put a bucket back when they go, or
+// have nothing to put back. One without its finalizer has not been seen by a pass
+// of its own: it could go without a trace, and what it was given with it.
+func established(holders []claimant) []claimant {
+	return slices.DeleteFunc(slices.Clone(holders), func(h claimant) bool { return cleansUp(h.policy) && !isProtected(h.policy) })
+}
+
 // heirs are the policies that a bucket is handed over to.
-func heirs(c claim) []*s3v1alpha1.BucketCORSPolicy {
+func heirs(holders []claimant) []*s3v1alpha1.BucketCORSPolicy {
 	var policies []*s3v1alpha1.BucketCORSPolicy
-	for _, holder := range c.holders {
+	for _, holder := range holders {
 		if !observes(holder.policy) {
 			policies = append(policies, holder.policy)
 		}

@@ -85,7 +85,7 @@ func (c composition) partlyShadowed(own part, shadow, alone cors.Shadow) string 
 	whole := true
 	for _, taken := range shadow.Taken {
 		ownTakes := func(t cors.Taken) bool { return t.Origin == taken.Origin && t.Method == taken.Method }
-		if taken.First >= own.from || slices.ContainsFunc(alone.Taken, ownTakes) {
+		if slices.ContainsFunc(alone.Taken, ownTakes) {
 			continue
 		}
 		if lost := c.lost(rule, []int{taken.First}); len(lost.ExposeHeaders) == 0 && !lost.Credentials {

@@ -88,6 +88,16 @@ func TestAPolicyThatSuffersFromRulesOfOthersIsTold(t *testing.T) {
 				"except preflights that ask for more headers than allowed there, so that scripts cannot read ETag; " +
 				"a higher spec.priority of this policy would put its rules first",
 		},
+		"a rule that many keep from answering": {
+			[]cors.Rule{
+				answering("a", "https://a", "GET", "", ""), answering("b", "https://b", "GET", "", ""),
+				answering("c", "https://c", "GET", "", ""), answering("d", "https://d", "GET", "", ""), answering("e", "https://e", "GET", "", ""),
+			},
+			[]cors.Rule{answering("", "https://a https://b https://c https://d https://e https://f", "GET PUT", "", "ETag")}, nil,
+			`rules[0] answers only in part: rule "a" of policy team-a/first, rule "b" of policy team-a/first, rule "c" of policy team-a/first and 2 more come first ` +
+				`and answer GET from "https://a", "https://b", "https://c" and 2 more, so that scripts cannot read ETag; ` +
+				"a higher spec.priority of this policy would put its rules first",
+		},
 		"a rule that answers in part, and others answer the same":  {[]cors.Rule{get}, []cors.Rule{answering("", app+" https://b", "GET", "", "")}, nil, ""},
 		"a rule that answers in part, and others answer more":      {[]cors.Rule{exposing}, []cors.Rule{answering("", app+" https://b", "GET", "", "")}, nil, ""},
 		"a rule that answers in part, and others for another time": {[]cors.Rule{aged(get, 5)}, []cors.Rule{aged(answering("", app+" https://b", "GET PUT", "", ""), 9)}, nil, ""},
@@ -97,9 +107,10 @@ func TestAPolicyThatSuffersFromRulesOfOthersIsTold(t *testing.T) {
 				"so that scripts cannot read ETag; a higher spec.priority of this policy would put its rules first",
 		},
 		"several rules, the worst first": {
-			[]cors.Rule{get, answering("", "https://b", "GET", "", "")},
-			[]cors.Rule{get, answering("", app+" https://c", "GET", "", "ETag"), answering("", "https://b", "GET", "", "x-b")}, nil,
-			"rules[2] never answers a request, because rules[1] of policy team-a/first comes first and matches all that it matches, so that scripts cannot read x-b; " +
+			[]cors.Rule{get, answering("", "https://b", "GET", "", ""), answering("", "https://d", "GET", "", "")},
+			[]cors.Rule{get, answering("", "https://b https://c", "GET", "", "x-a"), answering("", "https://d", "GET", "", "x-b")}, nil,
+			"rules[2] never answers a request, because rules[2] of policy team-a/first comes first and matches all that it matches, so that scripts cannot read x-b; " +
+				`rules[1] answers only in part: rules[1] of policy team-a/first comes first and answers GET from "https://b", so that scripts cannot read x-a; ` +
 				"rules[0] never answers a request, because rules[0] of policy team-a/first comes first and matches all that it matches, with the same answers; " +
 				"a higher spec.priority of this policy would put its rules first",
 		},
