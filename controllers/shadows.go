@@ -56,6 +56,8 @@ func (c composition) unreachable(own part, shadow cors.Shadow) (sentence string,
 	for _, taken := range shadow.Taken {
 		answering = append(answering, taken.First)
 	}
+	slices.Sort(answering)
+	answering = slices.Compact(answering)
 	lost := c.lost(rule, answering)
 	come, match := "comes", "matches"
 	if len(shadow.By()) > 1 {
@@ -82,13 +84,18 @@ func (c composition) partlyShadowed(own part, shadow, alone cors.Shadow) string 
 		}
 		return append(list, value)
 	}
+	ownTake := map[[2]int]bool{}
+	for _, taken := range alone.Taken {
+		ownTake[[2]int{taken.Origin, taken.Method}] = true
+	}
+	lesser := map[int]bool{} // rules whose answers lack something
+	for _, i := range shadow.By() {
+		lost := cors.LossOf(rule, c.configuration.Rules[i])
+		lesser[i] = len(lost.ExposeHeaders) > 0 || lost.Credentials
+	}
 	whole := true
 	for _, taken := range shadow.Taken {
-		ownTakes := func(t cors.Taken) bool { return t.Origin == taken.Origin && t.Method == taken.Method }
-		if slices.ContainsFunc(alone.Taken, ownTakes) {
-			continue
-		}
-		if lost := c.lost(rule, []int{taken.First}); len(lost.ExposeHeaders) == 0 && !lost.Credentials {
+		if ownTake[[2]int{taken.Origin, taken.Method}] || !lesser[taken.First] {
 			continue
 		}
 		if !slices.Contains(by, taken.First) {
