@@ -3,6 +3,7 @@
 package controllers
 
 import (
+	"fmt"
 	"path"
 	"slices"
 
@@ -50,6 +51,17 @@ func grantMatches(grant s3v1alpha1.AccessGrant, who tenant, bucketName string) b
 		return false
 	}
 	return matchesAny(grant.Buckets, bucketName) && (grant.NamespaceSelector == nil || selects(grant.NamespaceSelector, who))
+}
+
+// badSelector is the first namespaceSelector that selects nothing because it makes
+// no sense, as a clause; empty when all make sense.
+func badSelector(grants []s3v1alpha1.AccessGrant) string {
+	for i, grant := range grants {
+		if _, err := metav1.LabelSelectorAsSelector(grant.NamespaceSelector); err != nil {
+			return fmt.Sprintf("spec.access[%d].namespaceSelector is not a selector, so that the entry grants nothing: %s", i, err)
+		}
+	}
+	return ""
 }
 
 // selects is false for a selector that makes no sense. The schema leaves those

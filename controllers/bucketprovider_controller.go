@@ -111,8 +111,8 @@ func (r *ProviderReconciler) policies(ctx context.Context, providerName string) 
 	return len(policies.Items), nil
 }
 
-// check is what keeps policies from using a provider; nil when nothing does. An
-// error is that the API server could not be asked.
+// check is what keeps policies from using a provider as it is meant; nil when
+// nothing does. An error is that the API server could not be asked.
 func (r *ProviderReconciler) check(ctx context.Context, provider *s3v1alpha1.BucketProvider) (*bucket.Error, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -125,6 +125,12 @@ func (r *ProviderReconciler) check(ctx context.Context, provider *s3v1alpha1.Buc
 	}
 	if err := r.Connections.Check(ctx, connection); err != nil {
 		return failureOf(err), nil
+	}
+	if bad := badSelector(provider.Spec.Access); bad != "" {
+		return &bucket.Error{
+			Reason: bucket.ProviderInvalid, Fate: bucket.Invalid,
+			Message: fmt.Sprintf("BucketProvider %q: %s", provider.Name, bad),
+		}, nil
 	}
 	return nil, nil
 }

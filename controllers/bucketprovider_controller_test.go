@@ -14,6 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -315,6 +316,34 @@ func TestAnErrorWithoutAFateIsTriedAgain(t *testing.T) {
 	w.connections.fault = errors.New("something else")
 	w.mustPass()
 	w.expect("Unknown ServerError", []string{"APPLY"}, []string{"Warning ServerError Reconcile: something else"})
+}
+
+func TestASelectorThatMakesNoSenseIsToldOnTheProvider(t *testing.T) {
+	provider := aProvider()
+	selecting := func(requirement metav1.LabelSelectorRequirement) s3v1alpha1.AccessGrant {
+		return s3v1alpha1.AccessGrant{Buckets: []s3v1alpha1.BucketPattern{"*"}, NamespaceSelector: &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{requirement},
+		}}
+	}
+	provider.Spec.Access = append(provider.Spec.Access,
+		selecting(metav1.LabelSelectorRequirement{Key: "team", Operator: metav1.LabelSelectorOpExists}),
+		selecting(metav1.LabelSelectorRequirement{Key: "team", Operator: "in", Values: []string{"a"}}))
+	w := newProviderWorld(t, provider)
+	// What keeps everybody from using the provider comes first.
+	w.connections.fault = providerFailures["an endpoint that is none"]
+	w.mustPass()
+	w.expect("False InvalidEndpoint", []string{"APPLY"}, []string{"Warning InvalidEndpoint Reconcile: the endpoint is no URL"})
+
+	w.connections.fault = nil
+	after, next := w.mustPass()
+	w.expect("False ProviderInvalid", []string{"APPLY"}, []string{`Warning ProviderInvalid Reconcile: BucketProvider "default": ` +
+		`spec.access[2].namespaceSelector is not a selector, so that the entry grants nothing: "in" is not a valid label selector operator`})
+	if next != 0 || !meta.IsStatusConditionTrue(after.Status.Conditions, s3v1alpha1.ConditionStalled) {
+		t.Errorf("the next look is in %s, the conditions are %+v", next, after.Status.Conditions)
+	}
+	if !granted(after.Spec.Access, tenant{"team-a", nil}, "assets") {
+		t.Error("the other entries count no longer")
+	}
 }
 
 func TestTheStatusIsAboutTheSpecThatWasSeen(t *testing.T) {

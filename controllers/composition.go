@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/sets"
+
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/cors"
 )
@@ -29,20 +31,29 @@ type contribution struct {
 // or it is suspended or only observes) brings those of its rules that are in
 // force: what live has of them, see inForce. They have to be permitted too.
 func contributionsTo(key bucketKey, holders []claimant, live cors.Configuration, observer *s3v1alpha1.BucketCORSPolicy) []contribution {
+	whole := make([]bool, len(holders)) // those who bring what they are written to
+	wanted := sets.New[string]()
+	for i, holder := range holders {
+		seen := observer != nil && holder.policy.UID == observer.UID && !holder.policy.Spec.Suspend
+		whole[i] = enforces(holder, key) || seen && enforceable(holder, key)
+		if rulesHash := statusBefore(holder.policy, key).RulesHash; !whole[i] && rulesHash != "" {
+			wanted.Insert(rulesHash)
+		}
+	}
+	kept := inForce(live, wanted)
 	var contributions []contribution
-	for _, holder := range holders {
-		policy := holder.policy
+	for i, holder := range holders {
 		var rules []cors.Rule
-		if enforces(holder, key) || observer != nil && policy.UID == observer.UID && !policy.Spec.Suspend && enforceable(holder, key) {
-			rules = configurationFor(policy.Spec.Rules).Rules
+		if whole[i] {
+			rules = configurationFor(holder.policy.Spec.Rules).Rules
 		} else {
-			rules = inForce(live, statusBefore(policy, key).RulesHash)
+			rules = kept[statusBefore(holder.policy, key).RulesHash]
 			if denialOf(holder.provider, holder.tenant, key.name, cors.Configuration{Rules: rules}) != "" {
 				rules = nil
 			}
 		}
 		if len(rules) > 0 {
-			contributions = append(contributions, contribution{policy, rules, dialectOf(holder.provider)})
+			contributions = append(contributions, contribution{holder.policy, rules, dialectOf(holder.provider)})
 		}
 	}
 	return contributions
@@ -52,15 +63,14 @@ func contributionsTo(key bucketKey, holders []claimant, live cors.Configuration,
 // are written: its policy is neither suspended nor observing, S3 would accept
 // its rules, and its provider permits them there.
 func enforces(holder claimant, key bucketKey) bool {
-	spec := holder.policy.Spec
-	return !spec.Suspend && spec.Mode != s3v1alpha1.PolicyModeObserve && enforceable(holder, key)
+	return !holder.policy.Spec.Suspend && !observes(holder.policy) && enforceable(holder, key)
 }
 
 // enforceable is whether the rules of a holder could be put on a bucket if its
 // policy wanted that.
 func enforceable(holder claimant, key bucketKey) bool {
 	rules := configurationFor(holder.policy.Spec.Rules)
-	if _, err := dialectOf(holder.provider).Compile(rules); err != nil {
+	if err := dialectOf(holder.provider).Check(rules); err != nil {
 		return false
 	}
 	return denialOf(holder.provider, holder.tenant, key.name, rules) == ""
@@ -68,44 +78,36 @@ func enforceable(holder claimant, key bucketKey) bool {
 
 // maxSearched bounds the bytes that inForce hashes: several times what all runs
 // of the largest configuration have that S3 stores, and a second's work.
-const maxSearched = 512 << 20
+const maxSearched = 256 << 20
 
-// inForce are those rules of live, next to each other, that stand for a hash
-// that the status of a policy has of its rules (rulesHash); nil when there are
-// none.
-func inForce(live cors.Configuration, rulesHash string) []cors.Rule {
-	if rulesHash == "" || len(live.Rules) == 0 {
-		return nil
+// inForce are those rules of live, next to each other, that stand for hashes that
+// the status of policies has of their rules (rulesHash). Those of all policies are
+// looked for at once: where some are not found, that takes a while.
+func inForce(live cors.Configuration, rulesHashes sets.Set[string]) map[string][]cors.Rule {
+	found := map[string][]cors.Rule{}
+	if len(rulesHashes) == 0 || len(live.Rules) == 0 {
+		return found
 	}
 	// Most buckets are of one policy alone.
-	if cors.Hash(live) == rulesHash {
-		return live.Rules
-	}
-	sizes := make([]int, len(live.Rules))
-	for i, rule := range live.Rules {
-		sizes[i] = sizeOf(rule)
+	if whole := cors.Hash(live); rulesHashes.Has(whole) {
+		found[whole] = live.Rules
 	}
 	searched := 0
-	for length := 1; length < len(live.Rules) && length <= cors.MaxRules; length++ {
-		for from := range len(live.Rules) - length + 1 {
-			for _, size := range sizes[from : from+length] {
-				searched += size
-			}
-			if searched > maxSearched {
-				return nil
-			}
-			run := live.Rules[from : from+length]
-			if cors.Hash(cors.Configuration{Rules: run}) == rulesHash {
-				return run
-			}
+	for hash, run := range cors.Runs(live) {
+		searched += sizeOf(run[len(run)-1])
+		if len(found) == len(rulesHashes) || searched > maxSearched {
+			break
+		}
+		if rulesHashes.Has(hash) && found[hash] == nil {
+			found[hash] = run
 		}
 	}
-	return nil
+	return found
 }
 
-// sizeOf is about how many bytes there are to hash in a rule.
+// sizeOf is about how many bytes there are to hash to add a rule to a run.
 func sizeOf(rule cors.Rule) int {
-	size := len(rule.ID) + 1
+	size := 128 + len(rule.ID)
 	for _, list := range [][]string{rule.AllowedOrigins, rule.AllowedMethods, rule.AllowedHeaders, rule.ExposeHeaders} {
 		for _, value := range list {
 			size += len(value) + 1
@@ -165,9 +167,9 @@ func (c composition) noRoomFor(added contribution) string {
 		dialect = cors.AWS
 	}
 	var reasons []string
-	_, err := dialect.Compile(cors.Configuration{Rules: slices.Concat(c.configuration.Rules, added.rules)})
+	err := dialect.Check(cors.Configuration{Rules: slices.Concat(c.configuration.Rules, added.rules)})
 	if err != nil {
-		if _, alone := dialect.Compile(cors.Configuration{Rules: added.rules}); alone != nil {
+		if alone := dialect.Check(cors.Configuration{Rules: added.rules}); alone != nil {
 			return "the server takes the rules of this policy on no bucket: " + describeMistakes(alone)
 		}
 		var limits []string

@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"k8s.io/apimachinery/pkg/util/sets"
+
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/cors"
 )
@@ -173,19 +175,24 @@ func TestWhetherRulesCanBeEnforcedIsForTheServerToSay(t *testing.T) {
 	}
 }
 
+// inForceOf are the rules in force of one policy.
+func inForceOf(live cors.Configuration, rulesHash string) []cors.Rule {
+	return inForce(live, sets.New(rulesHash))[rulesHash]
+}
+
 func TestRulesInForceAreFoundWhereverTheyAre(t *testing.T) {
 	live := cors.Configuration{Rules: rulesOf("a b c d e f")}
 	live.Rules[2].ID = "c"
 	for from := range live.Rules {
 		for to := from + 1; to <= len(live.Rules); to++ {
-			if got := inForce(live, hashOf(live.Rules[from:to])); origins(got) != origins(live.Rules[from:to]) {
+			if got := inForceOf(live, hashOf(live.Rules[from:to])); origins(got) != origins(live.Rules[from:to]) {
 				t.Errorf("of rules %d to %d are found %q", from, to, origins(got))
 			}
 		}
 	}
 	long := cors.Configuration{Rules: rulesOf(strings.Join(numbered("o", 300), " "))}
 	long.Rules[200].AllowedOrigins, long.Rules[201].AllowedOrigins = []string{"https://here"}, []string{"https://there"}
-	if got := inForce(long, hashOf(long.Rules[200:202])); origins(got) != "here there" {
+	if got := inForceOf(long, hashOf(long.Rules[200:202])); origins(got) != "here there" {
 		t.Errorf("among many rules are found %q", origins(got))
 	}
 
@@ -193,8 +200,33 @@ func TestRulesInForceAreFoundWhereverTheyAre(t *testing.T) {
 	reordered.Rules[1].AllowedOrigins = []string{"https://b", "https://a"}
 	written := rulesOf("a")
 	written[0].AllowedOrigins = []string{"https://a", "https://b", "https://a"}
-	if got := inForce(reordered, hashOf(written)); origins(got) != "b" {
+	if got := inForceOf(reordered, hashOf(written)); origins(got) != "b" {
 		t.Errorf("in a list that the server sorts, %q is found", origins(got))
+	}
+}
+
+func TestRulesInForceOfSeveralPoliciesAreFoundAtOnce(t *testing.T) {
+	live := cors.Configuration{Rules: rulesOf("a b c d e f")}
+	whole, first, second, gone := hashOf(live.Rules), hashOf(live.Rules[0:2]), hashOf(live.Rules[3:4]), hashOf(rulesOf("g"))
+	found := inForce(live, sets.New(whole, first, second, gone))
+	for hash, want := range map[string]string{whole: "a b c d e f", first: "a b", second: "d", gone: ""} {
+		if got := origins(found[hash]); got != want {
+			t.Errorf("%q is found, not %q", got, want)
+		}
+	}
+}
+
+func TestTheSearchForRulesInForceIsBounded(t *testing.T) {
+	live := cors.Configuration{Rules: rulesOf(strings.Join(numbered("o", 200), " "))}
+	for i := range live.Rules {
+		live.Rules[i].AllowedHeaders = []string{strings.Repeat("x", 64<<10)}
+	}
+	last := live.Rules[199:]
+	if got := inForceOf(live, hashOf(last)); got != nil {
+		t.Error("a gigabyte was hashed")
+	}
+	if got := inForceOf(cors.Configuration{Rules: live.Rules[180:]}, hashOf(last)); got == nil {
+		t.Error("nor is it found among few")
 	}
 }
 
@@ -212,10 +244,10 @@ func TestRulesThatAreNotInForceAreNotFound(t *testing.T) {
 		"one more":               hashOf(rulesOf("a b c d")),
 		"no hash of ours":        "sha256:0",
 	} {
-		if got := inForce(live, hash); got != nil {
+		if got := inForceOf(live, hash); got != nil {
 			t.Errorf("%s: %q is found", name, origins(got))
 		}
-		if got := inForce(nothing, hash); got != nil {
+		if got := inForceOf(nothing, hash); got != nil {
 			t.Errorf("%s: %q is found where nothing is", name, origins(got))
 		}
 	}

@@ -271,6 +271,29 @@ func TestTheStatusOfALargeFleetFitsTheAPIServer(t *testing.T) {
 	}
 }
 
+func TestTheStatusOfALargeFleetFitsTheAPIServerWhateverTheOthersAreCalled(t *testing.T) {
+	policy := aPolicy(numbered("bucket", 100)...)
+	var others []string
+	for _, name := range numbered(strings.Repeat("x", 250), 99) {
+		others = append(others, "team-b/"+name)
+	}
+	o := outcome{acceptance: accept(policy, aProvider(), tenant{namespace: "team-a"})}
+	for _, reference := range policy.Spec.Buckets {
+		o.buckets = append(o.buckets, on(reference.Name, bucketOutcome{action: keep, desired: &desired{sharedWith: others}}))
+	}
+	status := statusFor(policy, o, noon)
+	encoded, err := json.Marshal(status)
+	// Those who share are told once more in the managed fields.
+	if err != nil || len(encoded) > 400<<10 {
+		t.Errorf("the status has %d bytes (%v)", len(encoded), err)
+	}
+	expectEqual(t, "shared with", status.Buckets[0].SharedWith, others[:7])
+
+	o.buckets = o.buckets[:1]
+	o.buckets[0].desired.sharedWith = numbered("team-b/x", 99)
+	expectEqual(t, "shared with", statusFor(policy, o, noon).Buckets[0].SharedWith, numbered("team-b/x", 99))
+}
+
 func TestAStatusThatWasWrittenMeanwhileIsNotOverwritten(t *testing.T) {
 	policy := aPolicy("assets")
 	w := newWorld(t, policy, aProvider())

@@ -26,6 +26,7 @@ const (
 	maxChangesBytes           = 4096 // so that the status of 100 buckets fits etcd
 	maxConditionMessageLength = 4096
 	maxSharedWith             = 100
+	maxSharedWithBytes        = 2048 // for the same reason, as whoever names a policy chooses the length
 )
 
 // statusFor is the whole status of a policy after a pass. What the pass could
@@ -254,7 +255,15 @@ func departureReport(b s3v1alpha1.BucketStatus, done action) bucketReport {
 }
 
 // bounded are as many policies as the status of a bucket holds.
-func bounded(policies []string) []string { return policies[:min(len(policies), maxSharedWith)] }
+func bounded(policies []string) []string {
+	size := 0
+	for i, name := range policies {
+		if size += len(name); i == maxSharedWith || size > maxSharedWithBytes {
+			return policies[:i]
+		}
+	}
+	return policies
+}
 
 // driftFor is the record of a foreign change to a bucket, whose status before
 // is given. The same change that is still there keeps the time at which it was

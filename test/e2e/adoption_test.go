@@ -23,12 +23,14 @@ import (
 )
 
 // handMade is what somebody has put together over the years: rules with and
-// without an id, a max age or headers, values in no order and twice.
+// without an id, a max age or headers, values in no order and twice, and some that
+// are of no use to anybody.
 const handMade = `<CORSConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
 <CORSRule><ID>site &amp; "preview" &lt;é&gt;</ID><AllowedOrigin>https://z.example.com</AllowedOrigin><AllowedOrigin>https://*.a.example.com</AllowedOrigin><AllowedOrigin>https://z.example.com</AllowedOrigin><AllowedMethod>PUT</AllowedMethod><AllowedMethod>GET</AllowedMethod><AllowedMethod>PUT</AllowedMethod><AllowedHeader>X-Zebra</AllowedHeader><AllowedHeader>x-amz-*</AllowedHeader><ExposeHeader>x-request-id</ExposeHeader><ExposeHeader>ETag</ExposeHeader><ExposeHeader>ETag</ExposeHeader><MaxAgeSeconds>3600</MaxAgeSeconds></CORSRule>
 <CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>HEAD</AllowedMethod><AllowedMethod>GET</AllowedMethod></CORSRule>
 <CORSRule><ID>none</ID><AllowedOrigin>http://localhost:8080/</AllowedOrigin><AllowedMethod>DELETE</AllowedMethod><AllowedHeader>*</AllowedHeader><MaxAgeSeconds>0</MaxAgeSeconds></CORSRule>
 <CORSRule><ID>none of the above</ID><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod><AllowedMethod>HEAD</AllowedMethod><ExposeHeader>Date</ExposeHeader></CORSRule>
+<CORSRule><ID>none</ID><AllowedOrigin> https://space.example </AllowedOrigin><AllowedMethod>POST</AllowedMethod><AllowedHeader></AllowedHeader><MaxAgeSeconds>-1</MaxAgeSeconds></CORSRule>
 </CORSConfiguration>`
 
 // handMadeJSON is handMade as the AWS command line shows it.
@@ -37,7 +39,8 @@ const handMadeJSON = `{"CORSRules": [
   "AllowedMethods": ["PUT", "GET", "PUT"], "AllowedHeaders": ["X-Zebra", "x-amz-*"], "ExposeHeaders": ["x-request-id", "ETag", "ETag"], "MaxAgeSeconds": 3600},
  {"AllowedOrigins": ["*"], "AllowedMethods": ["HEAD", "GET"]},
  {"ID": "none", "AllowedOrigins": ["http://localhost:8080/"], "AllowedMethods": ["DELETE"], "AllowedHeaders": ["*"], "MaxAgeSeconds": 0},
- {"ID": "none of the above", "AllowedOrigins": ["*"], "AllowedMethods": ["GET", "HEAD"], "ExposeHeaders": ["Date"]}]}`
+ {"ID": "none of the above", "AllowedOrigins": ["*"], "AllowedMethods": ["GET", "HEAD"], "ExposeHeaders": ["Date"]},
+ {"ID": "none", "AllowedOrigins": [" https://space.example "], "AllowedMethods": ["POST"], "AllowedHeaders": [""], "MaxAgeSeconds": -1}]}`
 
 // foreignJSON is foreignConfiguration as the AWS command line shows it.
 const foreignJSON = `{"CORSRules": [{"AllowedOrigins": ["https://evil.example"], "AllowedMethods": ["PUT"]}]}`
@@ -386,4 +389,35 @@ func TestAnAdoptedBucketKeepsTheOrderOfItsOriginal(t *testing.T) {
 	s.delete("p")
 	s.awaitGone("p")
 	s.expectRaw("a", before)
+}
+
+func TestADeletedNamespaceLeavesItsBucketsAsTheyWere(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "adopt-namespace", "a", "b")
+	for _, suffix := range []string{"a", "b"} {
+		s.putRaw(suffix, handMade)
+	}
+	before := s.raw("a")
+	s.apply(s.policyYAML("p", uploads, "", "a"))
+	s.awaitReady("p")
+	s.awaitOlderThanAllToCome("p")
+	// The next in line for one bucket goes away in the same namespace.
+	s.apply(s.policyYAML("q", publicRead, "", "a", "b"))
+	s.awaitCondition(soon, "q", s3v1alpha1.ConditionSynced, metav1.ConditionFalse, s3v1alpha1.ReasonConflicted)
+
+	// What the namespace controller does, in the worst order.
+	kubectl := func(arguments ...string) {
+		t.Helper()
+		if _, err := world.kubectl.Run(t.Context(), "", append(arguments, "--wait=false")...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kubectl("delete", "namespace", s.name)
+	kubectl("delete", "controllerrevisions", "--all", "-n", s.name)
+	s.delete("p")
+	s.awaitGone("p")
+	s.delete("q")
+	s.awaitGone("q")
+	s.expectRaw("a", before)
+	s.expectRaw("b", before)
 }

@@ -72,7 +72,7 @@ func TestTheOldestPolicyOwnsABucketAndTheNextTakesOverWhenItGoes(t *testing.T) {
 func TestRetainLeavesTheConfigurationAndNeedsNoFinalizer(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "retain", "a")
-	s.apply(s.policyYAML("p", uploads, "", "a"))
+	s.apply(s.policyYAML("p", uploads, "deletionPolicy: Retain", "a"))
 	s.awaitReady("p")
 	if finalizers := s.policy("p").Finalizers; len(finalizers) > 0 {
 		t.Errorf("finalizers %q for nothing", finalizers)

@@ -104,7 +104,7 @@ func TestAGrantOpensAndClosesBuckets(t *testing.T) {
 	s.applyProvider(`[{namespaces: [grant], buckets: [grant-b]}, {namespaces: [other], buckets: ["*"]}]`)
 	s.apply(s.policyYAML("p", uploads, "", "a", "b"))
 	message := s.awaitCondition(soon, "p", s3v1alpha1.ConditionAccepted, metav1.ConditionFalse, s3v1alpha1.ReasonNotPermitted)
-	s.expectContains(message, `bucket "grant-a" to namespace "grant"`)
+	s.expectContains(message, `bucket "grant-a"`, `to namespace "grant"`)
 	// The bucket that is granted does not have to wait for the other.
 	s.eventually(soon, func() error { return s.differs("b", uploadsConfiguration()) })
 	for _, request := range s.gateway.all() {

@@ -21,7 +21,7 @@ func teamRules(team string, n int) (string, []cors.Rule) {
 	var rules []cors.Rule
 	for i := range n {
 		id, origin := fmt.Sprintf("%s-%d", team, i), fmt.Sprintf("https://%d.%s.example", i, team)
-		yaml = append(yaml, fmt.Sprintf(`{id: %s, allowedOrigins: ["%s"], allowedMethods: [GET]}`, id, origin))
+		yaml = append(yaml, fmt.Sprintf(`{id: %s, allowedOrigins: [%q], allowedMethods: [GET]}`, id, origin))
 		rules = append(rules, cors.Rule{ID: id, AllowedOrigins: []string{origin}, AllowedMethods: []string{"GET"}})
 	}
 	return "[" + strings.Join(yaml, ", ") + "]", rules
@@ -129,6 +129,15 @@ func TestATeamForWhoseRulesThereIsNoRoomIsToldAndTheOthersStand(t *testing.T) {
 	c.expectContains(message, `"a-7"`, "room-a/p")
 	a.awaitRules("x", ruledA)
 
+	// Who has no rules there takes none away.
+	puts := a.gateway.count(http.MethodPut)
+	b.delete("p")
+	b.awaitGone("p")
+	a.expectLive("x", cors.Configuration{Rules: ruledA})
+	a.expectCount(http.MethodPut, puts)
+	b.apply(b.policyYAML("p", rulesOfB, "sharing: Shared", "x"))
+	b.awaitCondition(soon, "p", s3v1alpha1.ConditionSynced, metav1.ConditionFalse, s3v1alpha1.ReasonDoesNotFit)
+
 	// There is room as soon as another makes it.
 	rulesOfA, ruledA = teamRules("a", 10)
 	rulesOfC, ruledC = teamRules("c", 1)
@@ -209,4 +218,38 @@ func TestASuccessorTakesOverWithoutAGapAndTheOriginalComesBackAfterIt(t *testing
 	b.delete("p")
 	b.awaitGone("p")
 	a.expectRaw("x", before)
+}
+
+func TestTheRulesOfATeamThatPausesStayWhileOthersChangeTheirs(t *testing.T) {
+	t.Parallel()
+	a := newScene(t, "pause-a", "x")
+	b := a.beside("pause-b", "")
+	rulesOfA, ruledA := teamRules("a", 2)
+	rulesOfB, ruledB := teamRules("b", 1)
+	a.apply(a.policyYAML("p", rulesOfA, "sharing: Shared", "x"))
+	b.apply(b.policyYAML("p", rulesOfB, "sharing: Shared", "x"))
+	a.awaitReady("p")
+	b.awaitReady("p")
+	a.awaitRules("x", ruledA, ruledB)
+
+	// Suspended with other rules than those that are in force, or with a slip in
+	// them.
+	others, _ := teamRules("others", 3)
+	a.apply(a.policyYAML("p", others, "sharing: Shared, suspend: true", "x"))
+	a.awaitCondition(soon, "p", s3v1alpha1.ConditionReady, metav1.ConditionUnknown, s3v1alpha1.ReasonSuspended)
+	rulesOfB, ruledB = teamRules("b", 4)
+	b.apply(b.policyYAML("p", rulesOfB, "sharing: Shared", "x"))
+	b.awaitReady("p")
+	a.awaitRules("x", ruledA, ruledB)
+	a.apply(a.policyYAML("p", `[{allowedOrigins: ["**"], allowedMethods: [GET]}]`, "sharing: Shared", "x"))
+	a.awaitCondition(soon, "p", s3v1alpha1.ConditionReady, metav1.ConditionFalse, s3v1alpha1.ReasonInvalidRules)
+	b.apply(b.policyYAML("p", rulesOfB, "sharing: Shared, priority: 1", "x"))
+	b.awaitReady("p")
+	a.awaitRules("x", ruledB, ruledA)
+	b.delete("p")
+	b.awaitGone("p")
+	a.awaitRules("x", ruledA)
+	a.delete("p")
+	a.awaitGone("p")
+	a.expectRaw("x", "")
 }
