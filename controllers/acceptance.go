@@ -98,11 +98,16 @@ func describeDenials(policy *s3v1alpha1.BucketCORSPolicy, denied map[string]stri
 	for i, why := range reasons {
 		sentences[i] = fmt.Sprintf("bucket %s: %s", enumerate(buckets[why], ", ", "bucket"), why)
 	}
-	return enumerate(sentences, "; ", "reason") + "; " + deniedMeans
+	return enumerate(sentences, "; ", "reason") + "; " + deniedMeans(policy)
 }
 
 // deniedMeans is what follows for a bucket that a provider denies.
-const deniedMeans = "nothing is read or written there until that changes, and what was applied before stays as it is"
+func deniedMeans(policy *s3v1alpha1.BucketCORSPolicy) string {
+	if policy.Spec.Sharing == s3v1alpha1.SharingShared {
+		return "nothing is read or written there for this policy until that changes, and other policies that share the bucket do without its rules"
+	}
+	return "nothing is read or written there until that changes, and what was applied before stays as it is"
+}
 
 // dialectOf is how the server of a provider evaluates rules: AWS when it does
 // not say, or does not exist.

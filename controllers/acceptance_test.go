@@ -39,7 +39,7 @@ func TestWhatCanBeSaidOfAPolicyBeforeAnyRequest(t *testing.T) {
 		provider.Spec.Access = grants
 		return provider
 	}
-	const closing = `: no entry of spec.access of BucketProvider "default" grants it to namespace "team-a"; ` + deniedMeans
+	closing := `: no entry of spec.access of BucketProvider "default" grants it to namespace "team-a"; ` + deniedMeans(aPolicy())
 
 	for name, tt := range map[string]struct {
 		rules    []s3v1alpha1.CORSRule // one good rule when nil

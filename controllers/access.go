@@ -19,6 +19,9 @@ import (
 type tenant struct {
 	namespace string
 	labels    map[string]string
+	// terminating is whether the namespace is being deleted, and its policies with
+	// it.
+	terminating bool
 }
 
 // granted is whether the grants let a namespace have policies for a bucket. One

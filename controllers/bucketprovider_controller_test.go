@@ -341,7 +341,7 @@ func TestASelectorThatMakesNoSenseIsToldOnTheProvider(t *testing.T) {
 	if next != 0 || !meta.IsStatusConditionTrue(after.Status.Conditions, s3v1alpha1.ConditionStalled) {
 		t.Errorf("the next look is in %s, the conditions are %+v", next, after.Status.Conditions)
 	}
-	if !granted(after.Spec.Access, tenant{"team-a", nil}, "assets") {
+	if !granted(after.Spec.Access, tenant{namespace: "team-a"}, "assets") {
 		t.Error("the other entries count no longer")
 	}
 }

@@ -57,6 +57,9 @@ func eventsFor(before, after s3v1alpha1.BucketCORSPolicyStatus) []event {
 		}
 		foreign := b.LastDrift != nil && !sameDrift(was.LastDrift, b.LastDrift)
 		switch {
+		// A policy that has only observed until now undoes nothing.
+		case foreign && b.LastDrift.Corrected && was.ConfigurationHash == "":
+			applied = append(applied, fmt.Sprintf("wrote the rules to bucket %q", b.Name))
 		case foreign && b.LastDrift.Corrected:
 			corrected = append(corrected, fmt.Sprintf("somebody changed bucket %q; put right: %s", b.Name, strings.Join(b.LastDrift.Changes, "; ")))
 		case foreign:
@@ -96,6 +99,7 @@ func departureEvents(o outcome) []event {
 		}
 		why := b.whyKept()
 		switch {
+		case !b.owned:
 		case why != "":
 			kept = append(kept, fmt.Sprintf("left bucket %q as it is: %s", b.key.name, why))
 		case b.action == restored:
@@ -118,10 +122,14 @@ func departureEvents(o outcome) []event {
 // something was to be done about it; empty when it was not.
 func (b bucketOutcome) whyKept() string {
 	switch {
+	case !b.owned:
+		return ""
 	case b.denied != "":
 		return b.denied
 	case b.failure != nil:
 		return b.failure.Message
+	case b.action == spared && b.unknown && b.owned:
+		return "what was there before the policy is not known"
 	case b.action == spared && b.owned:
 		return "its configuration is not the one that this policy put there"
 	default:

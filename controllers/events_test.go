@@ -132,8 +132,8 @@ func TestNotesOfEventsFitTheAPI(t *testing.T) {
 func TestACleanUpTellsWhyItLeftABucket(t *testing.T) {
 	for want, b := range map[string]bucketOutcome{
 		"":                               {action: removed},
-		"the provider does not grant it": {denied: "the provider does not grant it"},
-		"the bucket does not exist":      {failure: notFound},
+		"the provider does not grant it": {denied: "the provider does not grant it", owned: true},
+		"the bucket does not exist":      {failure: notFound, owned: true},
 		"its configuration is not the one that this policy put there": {action: spared, owned: true},
 	} {
 		if got := b.whyKept(); got != want {

@@ -37,7 +37,7 @@ var statusReasons = []string{
 	s3v1alpha1.ReasonTimeout, s3v1alpha1.ReasonServerError,
 	s3v1alpha1.ReasonDoesNotFit, s3v1alpha1.ReasonNotSaved, s3v1alpha1.ReasonInvalidEndpoint, s3v1alpha1.ReasonInvalidCABundle,
 	// While a policy is going away.
-	s3v1alpha1.ReasonRemoved, s3v1alpha1.ReasonKept, s3v1alpha1.ReasonRestored, s3v1alpha1.ReasonHandedOver,
+	s3v1alpha1.ReasonRemoved, s3v1alpha1.ReasonKept, s3v1alpha1.ReasonRestored, s3v1alpha1.ReasonHandedOver, s3v1alpha1.ReasonSettling,
 }
 
 // eventReasons are those that only events have.
@@ -189,7 +189,7 @@ func checkBuckets(policy *s3v1alpha1.BucketCORSPolicy, status s3v1alpha1.BucketC
 	if status.ObservedGeneration == policy.Generation && policy.DeletionTimestamp.IsZero() && len(seen)-leaving != len(policy.Spec.Buckets) {
 		broken("%d of %d buckets are there", len(seen)-leaving, len(policy.Spec.Buckets))
 	}
-	if want := fmt.Sprintf("%d/%d", synced, len(status.Buckets)-leaving); status.BucketSummary != want {
+	if want := fmt.Sprintf("%d/%d", synced, len(policy.Spec.Buckets)); status.BucketSummary != want {
 		broken("bucketSummary is %q with %s buckets synced", status.BucketSummary, want)
 	}
 	return wrong

@@ -46,6 +46,7 @@ func (r *PolicyReconciler) leave(ctx context.Context, task bucketTask) bucketOut
 	if o.action, target = d.decide(); o.action == settle {
 		return o
 	}
+	o.unknown = o.action == spared && original == nil
 	if o.action == handedOver && original != nil {
 		if err := archive.bequeath(ctx, *original, task.key, heirs(holders)); err != nil {
 			o.failure = notRestored(task.key, err)
@@ -60,6 +61,28 @@ func (r *PolicyReconciler) leave(ctx context.Context, task bucketTask) bucketOut
 		task.logWrite(v, target, nil, r.now())
 	}
 	return r.released(ctx, task, o)
+}
+
+// nothingToDo is what becomes of a bucket that leaves a policy, if nothing has to
+// be done to it: because the policy wants that, or never had the bucket. One of
+// which only an original tells was taken over by an operator that stopped before
+// it could say so.
+func (r *PolicyReconciler) nothingToDo(ctx context.Context, task *bucketTask) (bucketOutcome, bool) {
+	if !cleansUp(task.policy) {
+		return r.retain(ctx, *task), true
+	}
+	if task.owned() {
+		return bucketOutcome{}, false
+	}
+	original, err := archive{r.Client}.original(ctx, task.policy, task.key, "")
+	switch {
+	case err != nil:
+		return bucketOutcome{failure: notRestored(task.key, err)}, true
+	case original == nil:
+		return bucketOutcome{action: letGo}, true
+	}
+	task.before.OriginalRevision = original.revision
+	return bucketOutcome{}, false
 }
 
 // retain is what becomes of a bucket that leaves a policy which does nothing

@@ -49,6 +49,9 @@ type bucketOutcome struct {
 	desired *desired
 	// changes are what somebody else made of the bucket; only with tell and mend.
 	changes []cors.Change
+	// unknown is whether a bucket was spared because nobody knows what was there
+	// before the policy came.
+	unknown bool
 	// original is the revision with what was there before the policy came; empty
 	// when there is none.
 	original string

@@ -51,7 +51,7 @@ func statusFor(policy *s3v1alpha1.BucketCORSPolicy, o outcome, now time.Time) s3
 	}
 	status := s3v1alpha1.BucketCORSPolicyStatus{
 		ObservedGeneration: policy.Generation,
-		BucketSummary:      summarize(reports),
+		BucketSummary:      summarize(policy, reports),
 	}
 	for _, conditionType := range []string{
 		s3v1alpha1.ConditionReady, s3v1alpha1.ConditionAccepted, s3v1alpha1.ConditionSynced,
@@ -89,6 +89,8 @@ func conditionFor(policy *s3v1alpha1.BucketCORSPolicy, conditionType string, v v
 type bucketReport struct {
 	s3v1alpha1.BucketStatus
 	known bool
+	// done is whether it has left the policy, and waits for others to do so.
+	done bool
 }
 
 // bucketReports are the reports of all buckets of the spec, and of those that
@@ -126,7 +128,7 @@ func unseen(policy *s3v1alpha1.BucketCORSPolicy, o outcome) []bucketReport {
 		if key := (bucketKey{b.Service, b.Name}); !seen[key] {
 			seen[key] = true
 			b.Reason, b.Message = reason, message
-			reports = append(reports, bucketReport{b, false})
+			reports = append(reports, bucketReport{BucketStatus: b})
 		}
 	}
 	rulesHash := cors.Hash(o.acceptance.rules)
@@ -153,8 +155,11 @@ func urgency(r bucketReport) int {
 		s3v1alpha1.BucketFailed, s3v1alpha1.BucketDenied, s3v1alpha1.BucketConflicted,
 		s3v1alpha1.BucketDrifted, s3v1alpha1.BucketPending, s3v1alpha1.BucketSynced,
 	}
-	place := 2 * slices.Index(order, r.State)
-	if r.known {
+	place := 3 * slices.Index(order, r.State)
+	switch {
+	case r.done:
+		place += 2
+	case r.known:
 		place++
 	}
 	return place
@@ -181,14 +186,14 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, sameGeneration bool, 
 	case o.denied != "":
 		b.State, b.Reason = s3v1alpha1.BucketDenied, s3v1alpha1.ReasonNotPermitted
 		b.Message = truncate(o.denied, maxMessageLength)
-		return bucketReport{b, true}
+		return bucketReport{BucketStatus: b, known: true}
 	case o.conflict != "":
 		b.State, b.Reason, b.Message = s3v1alpha1.BucketConflicted, s3v1alpha1.ReasonConflicted, truncate(o.conflict, maxMessageLength)
 		if o.crowded {
 			b.Reason = s3v1alpha1.ReasonDoesNotFit
 		}
 		b.ConfigurationHash, b.RulesHash, b.SharedWith = "", "", nil
-		return bucketReport{b, true}
+		return bucketReport{BucketStatus: b, known: true}
 	case o.failure != nil:
 		return failureReport(b, o, wasSynced, now)
 	case o.leaving:
@@ -198,7 +203,7 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, sameGeneration bool, 
 		b.State, b.Reason = s3v1alpha1.BucketDrifted, s3v1alpha1.ReasonDrifted
 		b.Message = truncate("the bucket differs from the policy, which only observes: "+enumerate(changeStrings(o.changes), "; ", "difference"), maxMessageLength)
 		b.SharedWith = bounded(o.desired.sharedWith)
-		return bucketReport{b, true}
+		return bucketReport{BucketStatus: b, known: true}
 	default:
 		if open := openDrift(b); open != nil && (o.action == put || mayHaveTakenEffect(b.Reason)) {
 			b.LastDrift = open.DeepCopy()
@@ -206,7 +211,7 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, sameGeneration bool, 
 		}
 		b.State, b.Reason, b.Message = s3v1alpha1.BucketSynced, s3v1alpha1.ReasonSynced, truncate(o.desired.shadows, maxMessageLength)
 		b.ConfigurationHash, b.RulesHash, b.SharedWith = o.desired.hash, o.desired.rulesHash, bounded(o.desired.sharedWith)
-		return bucketReport{b, true}
+		return bucketReport{BucketStatus: b, known: true}
 	}
 }
 
@@ -231,7 +236,7 @@ func failureReport(b s3v1alpha1.BucketStatus, o bucketOutcome, wasSynced bool, n
 	default:
 		b.State = s3v1alpha1.BucketFailed
 	}
-	return bucketReport{b, known}
+	return bucketReport{BucketStatus: b, known: known}
 }
 
 // departureReport is the report of a bucket that leaves its policy.
@@ -239,8 +244,8 @@ func departureReport(b s3v1alpha1.BucketStatus, done action) bucketReport {
 	b.State = s3v1alpha1.BucketPending
 	switch done {
 	case settle:
-		b.Reason, b.Message = s3v1alpha1.ReasonKept, "the bucket leaves the policy as soon as the last change of it has settled"
-		return bucketReport{b, true}
+		b.Reason, b.Message = s3v1alpha1.ReasonSettling, "the bucket leaves the policy as soon as the last change of it has settled"
+		return bucketReport{BucketStatus: b, known: true}
 	case removed:
 		b.Reason, b.Message = s3v1alpha1.ReasonRemoved, "the bucket leaves the policy and has no configuration any more"
 	case restored:
@@ -251,7 +256,7 @@ func departureReport(b s3v1alpha1.BucketStatus, done action) bucketReport {
 		b.Reason, b.Message = s3v1alpha1.ReasonKept, "the bucket leaves the policy and keeps its configuration, which is not that of the policy"
 	}
 	b.ConfigurationHash, b.RulesHash, b.SharedWith = "", "", nil
-	return bucketReport{b, true}
+	return bucketReport{BucketStatus: b, known: true, done: true}
 }
 
 // bounded are as many policies as the status of a bucket holds.
@@ -341,15 +346,41 @@ func syncedVerdict(policy *s3v1alpha1.BucketCORSPolicy, o outcome, reports []buc
 	}
 }
 
+// describeReports says what is the matter with buckets: in full for the first of
+// those that have the same reason, by name for the others.
 func describeReports(reports []bucketReport) string {
-	sentences := make([]string, len(reports))
-	for i, report := range reports {
-		sentences[i] = report.Message
-		if name := fmt.Sprintf("bucket %q", report.Name); !strings.Contains(report.Message, name) {
-			sentences[i] = name + ": " + report.Message
+	var kinds []string
+	alike := map[string][]string{}
+	for _, report := range reports {
+		kind := string(report.State) + " " + report.Reason
+		name := fmt.Sprintf("bucket %q", report.Name)
+		if len(alike[kind]) == 0 {
+			kinds = append(kinds, kind)
+			sentence := report.Message
+			if !strings.Contains(sentence, name) {
+				sentence = name + ": " + sentence
+			}
+			alike[kind] = append(alike[kind], sentence)
+			continue
 		}
+		alike[kind] = append(alike[kind], name)
 	}
-	return enumerate(sentences, "; ", "bucket")
+	var sentences []string
+	left := len(reports)
+	for _, kind := range kinds[:min(len(kinds), namedInMessage)] {
+		left -= len(alike[kind])
+		sentence := alike[kind][0]
+		if rest := alike[kind][1:]; len(rest) > 0 {
+			_, reason, _ := strings.Cut(kind, " ")
+			sentence += fmt.Sprintf(" (%s too: %s)", reason, enumerate(rest, ", ", "bucket"))
+		}
+		sentences = append(sentences, sentence)
+	}
+	message := strings.Join(sentences, "; ")
+	if left > 0 {
+		message += " and " + count(left, "more bucket")
+	}
+	return message
 }
 
 // reconcilingVerdict is there while the operator tries again by itself.
@@ -383,18 +414,14 @@ func stalledVerdict(o outcome, ready verdict) *verdict {
 
 // summarize is how many buckets of the spec had the desired configuration when
 // they were last seen, of how many.
-func summarize(reports []bucketReport) string {
-	synced, all := 0, 0
+func summarize(policy *s3v1alpha1.BucketCORSPolicy, reports []bucketReport) string {
+	synced := 0
 	for _, report := range reports {
-		if report.Leaving {
-			continue
-		}
-		all++
 		if report.State == s3v1alpha1.BucketSynced {
 			synced++
 		}
 	}
-	return fmt.Sprintf("%d/%d", synced, all)
+	return fmt.Sprintf("%d/%d", synced, len(policy.Spec.Buckets))
 }
 
 // truncateBytes cuts a text to a number of bytes, between characters.

@@ -308,7 +308,7 @@ func TestAFleetStaysReadable(t *testing.T) {
 	if status.BucketSummary != "97/100" {
 		t.Errorf("the summary is %s", status.BucketSummary)
 	}
-	if got, want := status.Conditions[0].Message, `bucket "bucket-05": the bucket does not exist; bucket "bucket-38": the bucket does not exist; bucket "bucket-71": the bucket does not exist`; got != want {
+	if got, want := status.Conditions[0].Message, `bucket "bucket-05": the bucket does not exist (BucketNotFound too: bucket "bucket-38", bucket "bucket-71")`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

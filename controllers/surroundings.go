@@ -60,7 +60,7 @@ func (r *PolicyReconciler) tenant(ctx context.Context, namespace string) (tenant
 	case err != nil:
 		return tenant{}, fmt.Errorf("read the labels of namespace %q: %w", namespace, err)
 	}
-	who := tenant{namespace: namespace, labels: found.Labels}
+	who := tenant{namespace: namespace, labels: found.Labels, terminating: !found.DeletionTimestamp.IsZero()}
 	if who.labels == nil {
 		who.labels = map[string]string{}
 	}

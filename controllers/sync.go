@@ -38,8 +38,8 @@ func (r *PolicyReconciler) syncBucket(ctx context.Context, task bucketTask) buck
 		return o
 	}
 	c := task.compose(live)
-	if o.conflict = c.refusalOf(task.policy); o.conflict != "" {
-		o.crowded = true
+	if why := c.refusalOf(task.policy); why != "" {
+		o.crowded, o.conflict = true, why+"; until then none of its rules is on the bucket"
 		return o
 	}
 	o.desired = desiredOf(c, task.policy, live)
@@ -68,6 +68,9 @@ func (r *PolicyReconciler) preserve(ctx context.Context, task bucketTask, v view
 	archive, found := archive{r.Client}, task.found(v)
 	original = task.before.OriginalRevision
 	if original == "" {
+		if err := r.followMove(ctx, task, found); err != nil {
+			return "", err
+		}
 		saved, err := archive.takeOver(ctx, task.policy, task.key, task.predecessors(), found, task.now)
 		if err != nil {
 			return "", err

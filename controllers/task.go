@@ -25,6 +25,9 @@ type bucketTask struct {
 	// leaving is whether the bucket leaves the policy, which is going away or does
 	// not name it any more.
 	leaving bool
+	// home is the service on which the policy has a bucket of the same name that
+	// stays; empty when it has none.
+	home string
 	// before is the status of the bucket before this pass; the zero value when it
 	// was another bucket of the same name.
 	before s3v1alpha1.BucketStatus
@@ -79,9 +82,13 @@ func tasksFor(policy *s3v1alpha1.BucketCORSPolicy, around surroundings, denied m
 	}
 	for _, key := range left(policy, around.service(), written) {
 		b := statusBefore(policy, key)
+		home := ""
+		if policy.DeletionTimestamp.IsZero() && names(policy, key.name) {
+			home = around.service()
+		}
 		add(bucketTask{
 			reference: s3v1alpha1.BucketReference{Name: key.name, Region: b.Region, ExpectedBucketOwner: b.ExpectedBucketOwner},
-			key:       key, provider: around.reaching(key), leaving: true,
+			key:       key, provider: around.reaching(key), leaving: true, home: home,
 		})
 	}
 	return tasks
@@ -170,7 +177,9 @@ func (t bucketTask) ours(live cors.Configuration) bool {
 	policy.DeletionTimestamp = nil
 	policy.Spec.Buckets = []s3v1alpha1.BucketReference{t.reference}
 	claimants := slices.DeleteFunc(slices.Clone(t.claimants), func(c claimant) bool { return c.policy.UID == policy.UID })
-	claim := claimOn(t.key, append(claimants, claimant{policy, t.provider, t.tenant}))
+	who := t.tenant
+	who.terminating = false
+	claim := claimOn(t.key, append(claimants, claimant{policy, t.provider, who}))
 	return claim.holds(policy) && cors.Equal(compose(contributionsTo(t.key, claim.holders, live, nil)).configuration, live)
 }
 

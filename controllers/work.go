@@ -32,19 +32,28 @@ func (r *PolicyReconciler) work(ctx context.Context, tasks []bucketTask) ([]buck
 		tasks[i].log, tasks[i].now, tasks[i].interval = &r.writes, now, r.interval(tasks[i].policy)
 	}
 	outcomes := make([]bucketOutcome, len(tasks))
-	var group errgroup.Group
-	group.SetLimit(bucketsAtOnce)
-	// Not always from the first: where time runs out, it does so for others.
-	start := rand.IntN(max(1, len(tasks)))
-	for i := range tasks {
-		i = (start + i) % len(tasks)
-		group.Go(func() error {
-			var err error
-			outcomes[i], err = r.workOn(ctx, tasks[i], connections)
-			return err
-		})
+	// What becomes of a bucket that leaves may depend on one that stays.
+	for _, leaving := range []bool{false, true} {
+		var group errgroup.Group
+		group.SetLimit(bucketsAtOnce)
+		// Not always from the first: where time runs out, it does so for others.
+		start := rand.IntN(max(1, len(tasks)))
+		for i := range tasks {
+			i = (start + i) % len(tasks)
+			if tasks[i].leaving != leaving {
+				continue
+			}
+			group.Go(func() error {
+				var err error
+				outcomes[i], err = r.workOn(ctx, tasks[i], connections)
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return outcomes, err
+		}
 	}
-	return outcomes, group.Wait()
+	return outcomes, nil
 }
 
 // connection is how to reach the service of a provider, or why it cannot be
@@ -86,8 +95,19 @@ func (r *PolicyReconciler) workOn(ctx context.Context, task bucketTask, connecti
 		}
 		o.task(task)
 	}()
-	if task.leaving && !cleansUp(task.policy) {
-		return r.retain(ctx, task), nil
+	if task.leaving {
+		if o, done := r.nothingToDo(ctx, &task); done {
+			return o, nil
+		}
+	}
+	if task.home != "" {
+		moved, failure := r.hasMoved(ctx, task)
+		if failure != nil {
+			return bucketOutcome{failure: failure}, nil
+		}
+		if moved {
+			return r.retain(ctx, task), nil
+		}
 	}
 	// Who owns a bucket is no business of a namespace that may not touch it.
 	if task.provider != nil && !granted(task.provider.Spec.Access, task.tenant, task.key.name) {

@@ -3,6 +3,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -191,6 +192,8 @@ type service struct {
 	faults map[string]error
 	// stale answers reads in place of what is there.
 	stale map[string]cors.Configuration
+	// alias are the buckets that have another name too, by that name.
+	alias map[string]string
 	// opened are the connections of the buckets, by name.
 	opened map[string]bucket.Provider
 	// working and mostWorking count requests that are worked on at the same time.
@@ -210,7 +213,8 @@ func (s *service) Open(_ context.Context, provider bucket.Provider, location buc
 	if err := s.faults["OPEN "+location.Name]; err != nil {
 		return nil, err
 	}
-	return serviceBucket{s, labelOf(provider, location)}, nil
+	label := labelOf(provider, location)
+	return serviceBucket{s, label, cmp.Or(s.alias[label], label)}, nil
 }
 
 // labelOf is how requests name a bucket: with the service, where that is not
@@ -259,11 +263,12 @@ func (s *service) do(ctx context.Context, request string, work func()) error {
 
 type serviceBucket struct {
 	service *service
-	name    string
+	label   string // in requests
+	name    string // in live
 }
 
 func (b serviceBucket) GetCORS(ctx context.Context) (live cors.Configuration, err error) {
-	err = b.service.do(ctx, "GET "+b.name, func() {
+	err = b.service.do(ctx, "GET "+b.label, func() {
 		live = b.service.live[b.name]
 		if old, found := b.service.stale[b.name]; found {
 			live = old
@@ -273,11 +278,11 @@ func (b serviceBucket) GetCORS(ctx context.Context) (live cors.Configuration, er
 }
 
 func (b serviceBucket) PutCORS(ctx context.Context, configuration cors.Configuration) error {
-	return b.service.do(ctx, "PUT "+b.name, func() { b.service.live[b.name] = configuration })
+	return b.service.do(ctx, "PUT "+b.label, func() { b.service.live[b.name] = configuration })
 }
 
 func (b serviceBucket) DeleteCORS(ctx context.Context) error {
-	return b.service.do(ctx, "DELETE "+b.name, func() { delete(b.service.live, b.name) })
+	return b.service.do(ctx, "DELETE "+b.label, func() { delete(b.service.live, b.name) })
 }
 
 // aSecret is the Secret "s3-keys" in the operator's namespace.

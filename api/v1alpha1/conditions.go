@@ -35,7 +35,7 @@ const (
 	//
 	// Reason for True: Synced.
 	// Reasons for False: Drifted, Conflicted, DoesNotFit, NotPermitted, of a bucket
-	// or policy that is going away Restored, Removed, HandedOver and Kept, and
+	// or policy that is going away Settling, Restored, Removed, HandedOver and Kept, and
 	// whatever kept the operator from reading or writing a bucket: BucketNotFound,
 	// AccessDenied, CredentialsInvalid, SecretNotFound, SecretInvalid,
 	// ProviderNotFound, ProviderInvalid, InvalidEndpoint, InvalidCABundle,
@@ -156,6 +156,10 @@ const (
 	// ReasonHandedOver is used when a bucket belongs to other policies from now on,
 	// because its policy is going away or names it no longer; of buckets too.
 	ReasonHandedOver = "HandedOver"
+	// ReasonSettling is used of a bucket that leaves its policy as soon as it is
+	// certain what is there: S3 may answer for a minute with what was there before
+	// the last write.
+	ReasonSettling = "Settling"
 	// ReasonKept is used when the configuration of a bucket was left as it is,
 	// although its policy asked for its removal or for the original; of buckets
 	// too.
