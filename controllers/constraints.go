@@ -110,6 +110,8 @@ var (
 	wildcardMethodConstraint = constraint{name: "wildcardOriginMethods", noun: "method", permitted: func(c *s3v1alpha1.RuleConstraints) []string {
 		return listed(c.WildcardOriginMethods, unquoted)
 	}, circumstance: ` for origins with a "*"`}
+	nullMethodConstraint = constraint{name: wildcardMethodConstraint.name, noun: wildcardMethodConstraint.noun,
+		permitted: wildcardMethodConstraint.permitted, circumstance: ` for origins with a "*" and for "null", which any page can send`}
 	headerConstraint = constraint{name: "allowedHeaders", noun: "header", permitted: func(c *s3v1alpha1.RuleConstraints) []string {
 		return listed(c.AllowedHeaders, cors.Quote)
 	}}
@@ -133,10 +135,14 @@ func (b bound) violations(index int, rule cors.Rule) []violation {
 			add(violation{constraint: methodConstraint, field: cors.FieldAllowedMethods, index: i, value: method})
 		}
 	}
-	if wild := slices.IndexFunc(rule.AllowedOrigins, hasWildcard); wild >= 0 {
+	if open := slices.IndexFunc(rule.AllowedOrigins, isOpen); open >= 0 {
+		origin, broken := rule.AllowedOrigins[open], wildcardMethodConstraint
+		if origin == nullOrigin {
+			broken = nullMethodConstraint
+		}
 		for _, method := range rule.AllowedMethods {
 			if !covered(b.WildcardOriginMethods, method, equal) {
-				add(violation{constraint: wildcardMethodConstraint, value: method, origin: cors.Quote(rule.AllowedOrigins[wild])})
+				add(violation{constraint: broken, value: method, origin: cors.Quote(origin)})
 			}
 		}
 	}
@@ -159,7 +165,12 @@ func covered[P ~string](permitted []P, value string, contains func(a, b string) 
 
 func equal(a, b string) bool { return a == b }
 
-func hasWildcard(origin string) bool { return strings.Contains(origin, "*") }
+// nullOrigin is what browsers send for sandboxed frames, so that any site can have
+// it sent.
+const nullOrigin = "null"
+
+// isOpen is whether an origin is that of more sites than it names.
+func isOpen(origin string) bool { return strings.Contains(origin, "*") || origin == nullOrigin }
 
 // noHeadersAreAll is whether a rule without allowed headers allows every header,
 // as it does on SeaweedFS and not on AWS.
@@ -178,13 +189,13 @@ func noHeadersAreAll(dialect *cors.Dialect) bool {
 func describeViolations(violations []violation) string {
 	named := violations[:min(len(violations), namedInMessage)]
 	type source struct {
-		grant      int
-		constraint string
+		grant                    int
+		constraint, circumstance string
 	}
 	var order []source
 	grouped := map[source][]violation{}
 	for _, v := range named {
-		from := source{v.grant, v.constraint.name}
+		from := source{v.grant, v.constraint.name, v.constraint.circumstance}
 		if len(grouped[from]) == 0 {
 			order = append(order, from)
 		}

@@ -96,6 +96,9 @@ func TestConstraintsPermitValuesThatTheyContain(t *testing.T) {
 		"a wildcard origin with a method to write":   {onlyWildcardMethods("GET,HEAD"), corsRule("https://*.example.com", "GET,PUT", ""), false},
 		"an exact origin with a method to write":     {onlyWildcardMethods("GET,HEAD"), corsRule("https://a.example", "PUT", ""), true},
 		"a wildcard origin beside an exact one":      {onlyWildcardMethods("GET"), corsRule("https://a.example,https://*", "PUT", ""), false},
+		"the origin null with a method to read":      {onlyWildcardMethods("GET,HEAD"), corsRule("null", "GET", ""), true},
+		"the origin null with a method to write":     {onlyWildcardMethods("GET,HEAD"), corsRule("https://a.example,null", "PUT", ""), false},
+		"a host called null with a method to write":  {onlyWildcardMethods("GET,HEAD"), corsRule("https://null", "PUT", ""), true},
 		"wildcardOriginMethods do not widen methods": {&s3v1alpha1.RuleConstraints{AllowedMethods: []s3v1alpha1.CORSMethod{"GET"}, WildcardOriginMethods: []s3v1alpha1.CORSMethod{"GET", "PUT"}}, corsRule("*", "PUT", ""), false},
 		"methods alone bound wildcard origins":       {onlyMethods("GET"), corsRule("*", "PUT", ""), false},
 
@@ -162,6 +165,12 @@ func TestADenialNamesRuleValueAndGrant(t *testing.T) {
 			rules: []cors.Rule{corsRule("https://app.example.com,https://*", "GET,PUT,DELETE", "")},
 			want: start + `spec.rules[0] allows PUT from "https://*", spec.rules[0] allows DELETE from "https://*", and ` +
 				`spec.access[0].constraints.wildcardOriginMethods permits only GET, HEAD for origins with a "*"` + remedy},
+		"the origin null with a method to write": {grants: []s3v1alpha1.AccessGrant{constrained(onlyWildcardMethods("GET"))},
+			rules: []cors.Rule{corsRule("null", "PUT", ""), corsRule("https://*", "PUT", "")},
+			want: start + `spec.rules[0] allows PUT from "null", and ` +
+				`spec.access[0].constraints.wildcardOriginMethods permits only GET for origins with a "*" and for "null", which any page can send; ` +
+				`spec.rules[1] allows PUT from "https://*", and ` +
+				`spec.access[0].constraints.wildcardOriginMethods permits only GET for origins with a "*"` + remedy},
 		"headers": {grants: []s3v1alpha1.AccessGrant{constrained(onlyHeaders("content-type,x-amz-*"))},
 			rules: []cors.Rule{corsRule("*", "GET", "Content-Type,*")},
 			want: start + `spec.rules[0].allowedHeaders[1] is "*", and ` +

@@ -15,7 +15,7 @@ import (
 // leave does to a bucket what has to be done before its policy goes away or
 // forgets it.
 func (r *PolicyReconciler) leave(ctx context.Context, task bucketTask) bucketOutcome {
-	var o bucketOutcome
+	o := bucketOutcome{write: task.ownWrite()}
 	live, err := task.bucket.GetCORS(ctx)
 	if err != nil {
 		o.failure = failureOf(err)
@@ -40,7 +40,7 @@ func (r *PolicyReconciler) leave(ctx context.Context, task bucketTask) bucketOut
 		succession:     succession.configuration,
 	}
 	if original != nil {
-		d.original = &original.configuration
+		d.original, o.original = &original.configuration, original.revision
 	}
 	var target cors.Configuration
 	if o.action, target = d.decide(); o.action == settle {
@@ -58,7 +58,7 @@ func (r *PolicyReconciler) leave(ctx context.Context, task bucketTask) bucketOut
 			o.failure = failureOf(err)
 			return o
 		}
-		task.logWrite(v, target, nil, r.now())
+		task.writer(o.action, heirs(holders)).logWrite(v, target, nil, r.now())
 	}
 	return r.released(ctx, task, o)
 }

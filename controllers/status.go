@@ -174,6 +174,9 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, sameGeneration bool, 
 	}
 	if o.write != nil && (b.LastAppliedTime == nil || !o.write.time.Before(b.LastAppliedTime.Time)) {
 		b.LastAppliedTime = new(metav1.NewTime(o.write.time))
+		if o.leaving {
+			b.ConfigurationHash = o.write.hash
+		}
 		if drift := o.write.drift; drift != nil && (b.LastDrift == nil || !drift.DetectedTime.Before(b.LastDrift.DetectedTime)) {
 			b.LastDrift = drift
 		}

@@ -171,8 +171,11 @@ func (t bucketTask) compose(live cors.Configuration) composition {
 }
 
 // ours is whether a configuration is the one that the bucket would have to have
-// if it did not leave its policy.
+// if it did not leave its policy, or if it were the policy's alone.
 func (t bucketTask) ours(live cors.Configuration) bool {
+	if cors.Equal(configurationFor(t.policy.Spec.Rules), live) {
+		return true
+	}
 	policy := t.policy.DeepCopy()
 	policy.DeletionTimestamp = nil
 	policy.Spec.Buckets = []s3v1alpha1.BucketReference{t.reference}
@@ -247,6 +250,15 @@ func (t bucketTask) found(v view) cors.Configuration {
 		return logged.configuration
 	}
 	return v.live
+}
+
+// writer is the task with the policy that a write to a bucket that leaves is
+// said to be of: one of the heirs, from whom the bucket has to leave next.
+func (t bucketTask) writer(done action, heirs []*s3v1alpha1.BucketCORSPolicy) bucketTask {
+	if done == handedOver && len(heirs) > 0 {
+		t.policy = heirs[0]
+	}
+	return t
 }
 
 // logWrite remembers that a view of the bucket was answered with a write.

@@ -262,7 +262,8 @@ type RuleConstraints struct {
 	AllowedMethods []CORSMethod `json:"allowedMethods,omitempty"`
 
 	// wildcardOriginMethods are the methods that a rule may allow when one of its
-	// origins has a "*". Absent: those of allowedMethods.
+	// origins has a "*", or is null, which any page can have a browser send. Absent:
+	// those of allowedMethods.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
