@@ -98,7 +98,7 @@ func inForce(live cors.Configuration, rulesHashes sets.Set[string]) map[string][
 		if len(found) == len(rulesHashes) || searched > maxSearched {
 			break
 		}
-		if rulesHashes.Has(hash) && found[hash] == nil {
+		if rulesHashes.Has(hash) {
 			found[hash] = run
 		}
 	}

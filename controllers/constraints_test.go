@@ -218,6 +218,13 @@ func TestADenialNamesRuleValueAndGrant(t *testing.T) {
 				constrained(onlyMethods("POST")),
 			},
 			want: start + `spec.rules[0].allowedMethods[0] is PUT, and spec.access[1].constraints.allowedMethods permits only HEAD` + split},
+		"the same constraint of two grants": {rules: []cors.Rule{corsRule("https://c.example", "GET", ""), corsRule("https://d.example", "PUT", "")},
+			grants: []s3v1alpha1.AccessGrant{
+				constrained(&s3v1alpha1.RuleConstraints{AllowedOrigins: []s3v1alpha1.CORSOriginPattern{"https://a.example"}, AllowedMethods: []s3v1alpha1.CORSMethod{"GET"}}),
+				constrained(&s3v1alpha1.RuleConstraints{AllowedOrigins: []s3v1alpha1.CORSOriginPattern{"https://b.example"}, AllowedMethods: []s3v1alpha1.CORSMethod{"PUT"}}),
+			},
+			want: start + `spec.rules[0].allowedOrigins[0] is "https://c.example", and spec.access[0].constraints.allowedOrigins permits only "https://a.example"; ` +
+				`spec.rules[1].allowedOrigins[0] is "https://d.example", and spec.access[1].constraints.allowedOrigins permits only "https://b.example"` + split},
 		"each rule is told of the grant that comes closest": {rules: []cors.Rule{corsRule("https://a.example", "PUT", ""), corsRule("https://b.example", "GET", "")},
 			grants: []s3v1alpha1.AccessGrant{
 				constrained(&s3v1alpha1.RuleConstraints{AllowedOrigins: []s3v1alpha1.CORSOriginPattern{"https://a.example"}, AllowedMethods: []s3v1alpha1.CORSMethod{"GET"}}),

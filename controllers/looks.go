@@ -80,7 +80,7 @@ func (b bucketOutcome) unsettledAt(now time.Time) bool {
 func (t bucketTask) basis() string {
 	var b strings.Builder
 	for _, holder := range t.claim.holders {
-		fmt.Fprint(&b, holder.policy.UID, " ", holder.policy.Generation, " ", holder.provider.UID, " ", holder.provider.Generation, "\n")
+		fmt.Fprint(&b, holder.policy.UID, " ", holder.policy.Generation, " ", holder.provider.UID, " ", holder.provider.Generation, " ", holder.tenant.labels, "\n")
 	}
 	return b.String()
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 )
 
@@ -56,6 +58,13 @@ func TestWhatDependsOnSomethingElseNowIsReadAgain(t *testing.T) {
 			}
 			provider.Generation++
 			if err := w.client.Update(w.t.Context(), provider); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+		"the labels of the namespace": func(w *world, policy *s3v1alpha1.BucketCORSPolicy) {
+			namespace := &corev1.Namespace{}
+			namespace.Name, namespace.Labels = policy.Namespace, map[string]string{"public": "true"}
+			if err := w.client.Create(w.t.Context(), namespace); err != nil {
 				w.t.Fatal(err)
 			}
 		},

@@ -46,11 +46,11 @@ func (r *PolicyReconciler) hasMoved(ctx context.Context, task bucketTask) (bool,
 	if err != nil {
 		return false, notRestored(task.key, err)
 	}
-	if now == nil {
+	if now == nil && task.unseenAtHome {
 		return false, &bucket.Error{
 			Reason: s3v1alpha1.ReasonSettling, Fate: bucket.Transient,
 			Message: fmt.Sprintf("bucket %q on %s leaves the policy when the one of that name on %s has been taken over", task.key.name, task.key.service, task.home),
 		}
 	}
-	return before != nil && before.foundAt.Equal(now.foundAt) && same(before.configuration, now.configuration), nil
+	return before != nil && now != nil && before.foundAt.Equal(now.foundAt) && same(before.configuration, now.configuration), nil
 }

@@ -28,6 +28,8 @@ type bucketTask struct {
 	// home is the service on which the policy has a bucket of the same name that
 	// stays; empty when it has none.
 	home string
+	// unseenAtHome is whether that one could not be read or taken over.
+	unseenAtHome bool
 	// before is the status of the bucket before this pass; the zero value when it
 	// was another bucket of the same name.
 	before s3v1alpha1.BucketStatus
@@ -208,10 +210,14 @@ func (t bucketTask) wrote(hash string) bool {
 	})
 }
 
-// predecessors are those of the claimants that have or had the bucket, as their
-// status tells, which nobody but the operator writes.
+// predecessors are those of the claimants that may have had the bucket: their
+// status says so, which nobody but the operator writes, or they are granted it,
+// so that they could have put there whatever they claim to have found.
 func (t bucketTask) predecessors() []claimant {
-	return slices.DeleteFunc(slices.Clone(t.claimants), func(c claimant) bool { return !ownedBefore(statusBefore(c.policy, t.key)) })
+	return slices.DeleteFunc(slices.Clone(t.claimants), func(c claimant) bool {
+		return !ownedBefore(statusBefore(c.policy, t.key)) &&
+			(c.provider == nil || serviceOf(c.provider) != t.key.service || !granted(c.provider.Spec.Access, c.tenant, t.key.name))
+	})
 }
 
 // view is what decides about the bucket: its status knows of writes before the

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -32,28 +33,36 @@ func (r *PolicyReconciler) work(ctx context.Context, tasks []bucketTask) ([]buck
 		tasks[i].log, tasks[i].now, tasks[i].interval = &r.writes, now, r.interval(tasks[i].policy)
 	}
 	outcomes := make([]bucketOutcome, len(tasks))
-	// What becomes of a bucket that leaves may depend on one that stays.
-	for _, leaving := range []bool{false, true} {
-		var group errgroup.Group
-		group.SetLimit(bucketsAtOnce)
-		// Not always from the first: where time runs out, it does so for others.
-		start := rand.IntN(max(1, len(tasks)))
-		for i := range tasks {
-			i = (start + i) % len(tasks)
-			if tasks[i].leaving != leaving {
-				continue
-			}
-			group.Go(func() error {
-				var err error
-				outcomes[i], err = r.workOn(ctx, tasks[i], connections)
-				return err
-			})
-		}
-		if err := group.Wait(); err != nil {
-			return outcomes, err
-		}
+	if err := r.workOnEach(ctx, tasks, false, connections, outcomes); err != nil {
+		return outcomes, err
 	}
-	return outcomes, nil
+	// What becomes of a bucket that leaves may depend on one that stays.
+	for i := range tasks {
+		home := bucketKey{tasks[i].home, tasks[i].key.name}
+		tasks[i].unseenAtHome = tasks[i].home != "" &&
+			slices.ContainsFunc(outcomes, func(o bucketOutcome) bool { return o.key == home && o.failure != nil })
+	}
+	return outcomes, r.workOnEach(ctx, tasks, true, connections, outcomes)
+}
+
+// workOnEach does the tasks for buckets that leave, or for those that do not.
+func (r *PolicyReconciler) workOnEach(ctx context.Context, tasks []bucketTask, leaving bool, connections map[string]connection, outcomes []bucketOutcome) error {
+	var group errgroup.Group
+	group.SetLimit(bucketsAtOnce)
+	// Not always from the first: where time runs out, it does so for others.
+	start := rand.IntN(max(1, len(tasks)))
+	for i := range tasks {
+		i = (start + i) % len(tasks)
+		if tasks[i].leaving != leaving {
+			continue
+		}
+		group.Go(func() error {
+			var err error
+			outcomes[i], err = r.workOn(ctx, tasks[i], connections)
+			return err
+		})
+	}
+	return group.Wait()
 }
 
 // connection is how to reach the service of a provider, or why it cannot be
