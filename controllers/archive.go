@@ -194,27 +194,26 @@ func (a archive) original(ctx context.Context, policy *s3v1alpha1.BucketCORSPoli
 
 func (a archive) findOriginal(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, key bucketKey, name string,
 ) (*appsv1.ControllerRevision, savedConfiguration, error) {
-	if name != "" {
-		var named appsv1.ControllerRevision
-		err := a.client.Get(ctx, types.NamespacedName{Namespace: policy.Namespace, Name: name}, &named)
-		switch {
-		case err == nil && metav1.IsControlledBy(&named, policy) && named.Labels[s3v1alpha1.RevisionBucketLabel] == bucketID(key):
-			saved, err := readRevision(&named)
-			return &named, saved, err
-		case client.IgnoreNotFound(err) != nil:
-			return nil, savedConfiguration{}, fmt.Errorf("read ControllerRevision %s/%s: %w", policy.Namespace, name, err)
-		}
-	}
 	revisions, err := a.revisionsOf(ctx, policy.Namespace, key)
 	if err != nil {
 		return nil, savedConfiguration{}, err
 	}
-	return originalOf(ownedBy(revisions, policy.UID))
+	own := ownedBy(revisions, policy.UID)
+	original, saved, err := originalOf(own)
+	if err != nil || original != nil {
+		return original, saved, err
+	}
+	if i := slices.IndexFunc(own, func(r appsv1.ControllerRevision) bool { return r.Name == name }); i >= 0 {
+		saved, err = readRevision(&own[i])
+		return &own[i], saved, err
+	}
+	return nil, savedConfiguration{}, nil
 }
 
-// bequeath gives the original of a bucket to those heirs that have none. An heir
-// that is gone, or whose namespace is going, gets nothing. The others get theirs
-// even when one of them cannot; the error is that of the first.
+// bequeath gives the original of a bucket to those heirs that have none, or one
+// that was found later: what that is can be what the policy wrote. An heir that is
+// gone, or whose namespace is going, gets nothing. The others get theirs even when
+// one of them cannot; the error is that of the first.
 func (a archive) bequeath(ctx context.Context, original savedConfiguration, key bucketKey, heirs []*s3v1alpha1.BucketCORSPolicy) error {
 	var first error
 	for _, heir := range heirs {
@@ -231,7 +230,7 @@ func (a archive) bequeathTo(ctx context.Context, heir *s3v1alpha1.BucketCORSPoli
 		return err
 	}
 	own := ownedBy(revisions, heir.UID)
-	if slices.ContainsFunc(own, func(revision appsv1.ControllerRevision) bool { return isOriginal(&revision) }) {
+	if hasOriginalOf(own, original.foundAt) {
 		return nil
 	}
 	_, err = a.store(ctx, heir, key, own, original, s3v1alpha1.RevisionOriginal)
@@ -272,7 +271,7 @@ func (a archive) release(ctx context.Context, policy *s3v1alpha1.BucketCORSPolic
 // protect puts the finalizer on all originals of a policy that has it itself,
 // or takes it off when the policy is to lose it.
 func (a archive) protect(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, wanted bool) error {
-	revisions, err := a.list(ctx, policy.Namespace, client.HasLabels{s3v1alpha1.RevisionBucketLabel})
+	revisions, err := a.listMetadata(ctx, policy.Namespace)
 	if err == nil {
 		err = a.patchEach(ctx, ownedBy(revisions, policy.UID), func(revision *appsv1.ControllerRevision) {
 			protectRevision(revision, wanted)
@@ -288,7 +287,7 @@ func (a archive) protect(ctx context.Context, policy *s3v1alpha1.BucketCORSPolic
 // somebody has taken that of the policy off by hand, and nothing is put back any
 // more.
 func (a archive) abandon(ctx context.Context, policy types.NamespacedName) error {
-	revisions, err := a.list(ctx, policy.Namespace, client.HasLabels{s3v1alpha1.RevisionBucketLabel})
+	revisions, err := a.listMetadata(ctx, policy.Namespace)
 	if err == nil {
 		err = a.patchEach(ctx, revisions, func(revision *appsv1.ControllerRevision) {
 			if owner := metav1.GetControllerOfNoCopy(revision); owner != nil && owner.Name == policy.Name {
@@ -304,15 +303,26 @@ func (a archive) abandon(ctx context.Context, policy types.NamespacedName) error
 
 // revisionsOf are all revisions of a bucket in a namespace, whosever they are.
 func (a archive) revisionsOf(ctx context.Context, namespace string, key bucketKey) ([]appsv1.ControllerRevision, error) {
-	return a.list(ctx, namespace, client.MatchingLabels{s3v1alpha1.RevisionBucketLabel: bucketID(key)})
-}
-
-func (a archive) list(ctx context.Context, namespace string, labels client.ListOption) ([]appsv1.ControllerRevision, error) {
 	var revisions appsv1.ControllerRevisionList
-	if err := a.client.List(ctx, &revisions, client.InNamespace(namespace), labels); err != nil {
+	if err := a.client.List(ctx, &revisions, client.InNamespace(namespace), client.MatchingLabels{s3v1alpha1.RevisionBucketLabel: bucketID(key)}); err != nil {
 		return nil, fmt.Errorf("list the ControllerRevisions in namespace %s: %w", namespace, err)
 	}
 	return revisions.Items, nil
+}
+
+// listMetadata are the revisions of all buckets in a namespace, without what they
+// hold, which can be much.
+func (a archive) listMetadata(ctx context.Context, namespace string) ([]appsv1.ControllerRevision, error) {
+	var found metav1.PartialObjectMetadataList
+	found.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ControllerRevisionList"))
+	if err := a.client.List(ctx, &found, client.InNamespace(namespace), client.HasLabels{s3v1alpha1.RevisionBucketLabel}); err != nil {
+		return nil, fmt.Errorf("list the ControllerRevisions in namespace %s: %w", namespace, err)
+	}
+	revisions := make([]appsv1.ControllerRevision, len(found.Items))
+	for i := range found.Items {
+		revisions[i].ObjectMeta = found.Items[i].ObjectMeta
+	}
+	return revisions, nil
 }
 
 // patchEach changes revisions. One that is gone is of no matter.

@@ -152,6 +152,7 @@ func (c *steadyCache) List(_ context.Context, list client.ObjectList, _ ...clien
 		list.Items = append(list.Items, c.policies...)
 	case *s3v1alpha1.BucketProviderList:
 		list.Items = append(list.Items, *c.provider)
+	case *metav1.PartialObjectMetadataList:
 	default:
 		return fmt.Errorf("list of %T", list)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -55,6 +56,7 @@ type PolicyReconciler struct {
 
 	writes  writeLog
 	looks   lookLog
+	surveys surveyLog
 	retries retries
 }
 
@@ -105,14 +107,14 @@ func (r *PolicyReconciler) reconcile(ctx context.Context, policy *s3v1alpha1.Buc
 		return r.finalize(ctx, work, policy)
 	}
 	if err := r.ensureFinalizer(ctx, policy, cleansUp(policy)); err != nil {
-		return r.retryWhenStale(err)
+		return r.lookAgain(policy, err)
 	}
 	o, err := r.sync(work, policy)
-	if err != nil {
-		return ctrl.Result{}, err
+	if err == nil {
+		err = r.publish(ctx, policy, o)
 	}
-	if err := r.publish(ctx, policy, o); err != nil {
-		return r.retryWhenStale(err)
+	if err != nil {
+		return r.lookAgain(policy, err)
 	}
 	return r.result(ctx, policy, o)
 }
@@ -122,6 +124,7 @@ func (r *PolicyReconciler) reconcile(ctx context.Context, policy *s3v1alpha1.Buc
 func (r *PolicyReconciler) result(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, o outcome) (ctrl.Result, error) {
 	interval := r.interval(policy)
 	result, err := o.result(interval, r.now())
+	r.looks.expectEarly(policy.UID, err != nil || o.waits())
 	switch {
 	case err != nil:
 		result.RequeueAfter = min(r.retries.next(policy.UID), wait.Jitter(interval, jitterFactor))
@@ -152,9 +155,24 @@ func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
 // events what became different.
 func (r *PolicyReconciler) publish(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, o outcome) error {
 	status := statusFor(policy, o, r.now())
-	if equality.Semantic.DeepEqual(policy.Status, status) {
-		return nil
+	var happened []event
+	if !equality.Semantic.DeepEqual(policy.Status, status) {
+		if err := r.applyStatus(ctx, policy, status); err != nil {
+			return err
+		}
+		happened = slices.Concat(eventsFor(policy.Status, status), lintEvents(policy, o))
 	}
+	if len(o.buckets) > 0 {
+		r.surveys.told(policy.UID)
+	}
+	if policy.DeletionTimestamp.IsZero() {
+		happened = append(happened, departureEvents(o)...)
+	}
+	r.record(ctx, policy, happened)
+	return nil
+}
+
+func (r *PolicyReconciler) applyStatus(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, status s3v1alpha1.BucketCORSPolicyStatus) error {
 	apply, err := statusApplyConfiguration(policy, status)
 	if err != nil {
 		return err
@@ -162,11 +180,6 @@ func (r *PolicyReconciler) publish(ctx context.Context, policy *s3v1alpha1.Bucke
 	if err := r.Client.Status().Apply(ctx, apply, client.FieldOwner(FieldOwner), client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply the status: %w", err)
 	}
-	happened := slices.Concat(eventsFor(policy.Status, status), lintEvents(policy, o))
-	if policy.DeletionTimestamp.IsZero() {
-		happened = append(happened, departureEvents(o)...)
-	}
-	r.record(ctx, policy, happened)
 	return nil
 }
 
@@ -198,13 +211,22 @@ func statusApplyConfiguration(policy *s3v1alpha1.BucketCORSPolicy, status s3v1al
 // version of the policy; the newer one is on its way to the cache.
 const staleInterval = time.Second
 
-// retryWhenStale takes the alarm out of an error that only says that the policy
-// has changed meanwhile, or is gone.
-func (r *PolicyReconciler) retryWhenStale(err error) (ctrl.Result, error) {
+// lookAgain is what becomes of a pass whose status could not be stored: what it
+// did is asked of the archive next time. It takes the alarm out of an error that
+// only says that the policy has changed meanwhile, or is gone.
+func (r *PolicyReconciler) lookAgain(policy *s3v1alpha1.BucketCORSPolicy, err error) (ctrl.Result, error) {
+	r.surveys.forget(policy.UID)
 	if isStale(err) {
 		return ctrl.Result{RequeueAfter: staleInterval}, nil
 	}
 	return ctrl.Result{}, err
+}
+
+// forget drops what is remembered of a policy that is gone.
+func (r *PolicyReconciler) forget(policy types.UID) {
+	r.surveys.forget(policy)
+	r.looks.expectEarly(policy, false)
+	r.retries.forget(policy)
 }
 
 // interval is the time between two looks at the buckets of a policy.

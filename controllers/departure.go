@@ -78,6 +78,11 @@ func (d departure) end() (action, cors.Configuration) {
 	}
 }
 
+// needsOriginal is whether the original plays a part.
+func (d departure) needsOriginal() bool {
+	return d.successors || d.deletionPolicy != s3v1alpha1.DeletionPolicyDelete
+}
+
 // same is whether two configurations have the same in every field, in the same
 // order. Of a list, absent and empty are the same: S3 stores no empty one.
 func same(a, b cors.Configuration) bool {

@@ -19,23 +19,25 @@ import (
 // cleansUp is whether there is something to do to the buckets when the policy
 // goes away. A policy that never writes does not write then either.
 func cleansUp(policy *s3v1alpha1.BucketCORSPolicy) bool {
-	return policy.Spec.DeletionPolicy != s3v1alpha1.DeletionPolicyRetain && !observes(policy) && !policy.Spec.Suspend
+	return !leavesAsItIs(policy) && !policy.Spec.Suspend
+}
+
+// leavesAsItIs is whether buckets that leave the policy stay as they are.
+func leavesAsItIs(policy *s3v1alpha1.BucketCORSPolicy) bool {
+	return policy.Spec.DeletionPolicy == s3v1alpha1.DeletionPolicyRetain || observes(policy)
 }
 
 // ensureFinalizer puts the finalizer on policies that clean up, and takes it
 // off the others, so that those can go at any time.
 func (r *PolicyReconciler) ensureFinalizer(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, wanted bool) error {
-	archive := archive{r.Client}
 	if controllerutil.ContainsFinalizer(policy, s3v1alpha1.FinalizerName) == wanted {
-		// The last change of the spec may have come half-way only.
-		if wanted && policy.Status.ObservedGeneration > 0 && policy.Status.ObservedGeneration != policy.Generation {
-			return archive.protect(ctx, policy, true)
-		}
 		return nil
 	}
-	// Originals have the finalizer only while their policy has it.
+	// Originals have the finalizer only while their policy has it. The next survey
+	// puts it on them, and also does so when something here comes half-way only.
+	r.surveys.forget(policy.UID)
 	if !wanted {
-		if err := archive.protect(ctx, policy, false); err != nil {
+		if err := (archive{r.Client}).protect(ctx, policy, false); err != nil {
 			return err
 		}
 	}
@@ -50,9 +52,6 @@ func (r *PolicyReconciler) ensureFinalizer(ctx context.Context, policy *s3v1alph
 	if err := r.Client.Patch(ctx, policy, patch); err != nil {
 		return fmt.Errorf("patch the finalizers: %w", err)
 	}
-	if wanted && policy.Status.ObservedGeneration > 0 {
-		return archive.protect(ctx, policy, true)
-	}
 	return nil
 }
 
@@ -62,22 +61,24 @@ func (r *PolicyReconciler) finalize(ctx, work context.Context, policy *s3v1alpha
 	if !controllerutil.ContainsFinalizer(policy, s3v1alpha1.FinalizerName) {
 		return ctrl.Result{}, nil
 	}
+	var o outcome
 	if cleansUp(policy) {
-		o, err := r.cleanUp(work, policy)
-		if err != nil {
-			return ctrl.Result{}, err
+		var err error
+		if o, err = r.cleanUp(work, policy); err != nil {
+			return r.lookAgain(policy, err)
 		}
 		if o.unfinished() {
 			if err := r.publish(ctx, policy, o); err != nil {
-				return r.retryWhenStale(err)
+				return r.lookAgain(policy, err)
 			}
 			return r.result(ctx, policy, o)
 		}
-		r.record(ctx, policy, departureEvents(o))
 	}
 	if err := r.ensureFinalizer(ctx, policy, false); err != nil {
-		return r.retryWhenStale(err)
+		return r.lookAgain(policy, err)
 	}
+	r.record(ctx, policy, departureEvents(o))
+	r.forget(policy.UID)
 	return ctrl.Result{}, nil
 }
 
@@ -104,7 +105,7 @@ func (r *PolicyReconciler) cleanUp(ctx context.Context, policy *s3v1alpha1.Bucke
 		o.acceptance.verdict = refuse(s3v1alpha1.ReasonProviderNotFound, fmt.Sprintf(
 			"the policy is to put its buckets back as they were, but there is no BucketProvider named %q; create it, or %s", providerName(policy), wayOut))
 	}
-	o.buckets, err = r.work(ctx, tasksFor(policy, around, o.acceptance.denied, r.writes.writtenBy(policy.UID)))
+	o.buckets, err = r.work(ctx, tasksFor(policy, around, o.acceptance.denied))
 	return o, err
 }
 

@@ -13,42 +13,86 @@ import (
 )
 
 // leave does to a bucket what has to be done before its policy goes away or
-// forgets it.
-func (r *PolicyReconciler) leave(ctx context.Context, task bucketTask) bucketOutcome {
+// forgets it, and then ends what the archive has of it.
+func (r *PolicyReconciler) leave(ctx context.Context, task bucketTask, connections map[string]connection) bucketOutcome {
+	if done, found := task.departed(); found {
+		return bucketOutcome{action: done}
+	}
+	o := r.depart(ctx, task, connections)
+	if o.task(task); o.left() {
+		if err := (archive{r.Client}).release(ctx, task.policy, task.key); err != nil {
+			o.failure = notRestored(task.key, err)
+		}
+	}
+	return o
+}
+
+// departed is what became of the bucket in an earlier pass over a policy that is
+// going away, as its status tells.
+func (t bucketTask) departed() (done action, found bool) {
+	if t.policy.DeletionTimestamp.IsZero() || !t.before.Leaving {
+		return 0, false
+	}
+	done, found = map[string]action{
+		s3v1alpha1.ReasonRemoved: removed, s3v1alpha1.ReasonRestored: restored, s3v1alpha1.ReasonHandedOver: handedOver,
+	}[t.before.Reason]
+	return done, found
+}
+
+// depart does what the deletion policy says to a bucket that leaves its policy.
+func (r *PolicyReconciler) depart(ctx context.Context, task bucketTask, connections map[string]connection) bucketOutcome {
+	if !cleansUp(task.policy) || !task.owned() {
+		return bucketOutcome{action: letGo}
+	}
+	if task.home != "" {
+		if moved, failure := r.hasMoved(ctx, task); moved || failure != nil {
+			return bucketOutcome{action: letGo, failure: failure}
+		}
+	}
+	holders := established(task.claim.holders)
+	if task.provider != nil && !granted(task.provider.Spec.Access, task.tenant, task.key.name) {
+		return r.leaveDenied(ctx, task, heirs(holders))
+	}
 	o := bucketOutcome{write: task.ownWrite()}
+	if o.failure = r.open(ctx, &task, connections); o.failure != nil {
+		return o
+	}
 	live, err := task.bucket.GetCORS(ctx)
 	if err != nil {
 		o.failure = failureOf(err)
 		return o
 	}
-	archive := archive{r.Client}
-	original, err := archive.original(ctx, task.policy, task.key, task.before.OriginalRevision)
-	if err != nil {
-		o.failure = notRestored(task.key, err)
-		return o
-	}
-	holders := established(task.claim.holders)
 	succession := compose(contributionsTo(task.key, holders, live, nil))
 	v := task.view(succession.configuration, live)
-	o.unsettled = v.write
 	d := departure{
 		deletionPolicy: task.policy.Spec.DeletionPolicy,
 		live:           live,
 		ours:           cors.Hash(live) == v.appliedHash || task.ours(live),
-		outdated:       v.outdated(),
 		successors:     len(succession.parts) > 0,
 		succession:     succession.configuration,
 	}
+	var original *savedConfiguration
+	if d.needsOriginal() {
+		if original, err = (archive{r.Client}).original(ctx, task.policy, task.key, task.before.OriginalRevision); err != nil {
+			o.failure = notRestored(task.key, err)
+			return o
+		}
+	}
 	if original != nil {
 		d.original, o.original = &original.configuration, original.revision
+		if v.write == nil && task.original != "" {
+			// Neither a status nor the log tells of the write that came after it.
+			v.write = &write{time: original.foundAt}
+		}
 	}
+	o.unsettled, d.outdated = v.write, v.outdated()
 	var target cors.Configuration
 	if o.action, target = d.decide(); o.action == settle {
 		return o
 	}
-	o.unknown = o.action == spared && original == nil
+	o.unknown = o.action == spared && d.ours
 	if o.action == handedOver && original != nil {
-		if err := archive.bequeath(ctx, *original, task.key, heirs(holders)); err != nil {
+		if err := (archive{r.Client}).bequeath(ctx, *original, task.key, heirs(holders)); err != nil {
 			o.failure = notRestored(task.key, err)
 			return o
 		}
@@ -60,43 +104,27 @@ func (r *PolicyReconciler) leave(ctx context.Context, task bucketTask) bucketOut
 		}
 		task.writer(o.action, heirs(holders)).logWrite(v, target, nil, r.now())
 	}
-	return r.released(ctx, task, o)
+	return o
 }
 
-// nothingToDo is what becomes of a bucket that leaves a policy, if nothing has to
-// be done to it: because the policy wants that, or never had the bucket. One of
-// which only an original tells was taken over by an operator that stopped before
-// it could say so.
-func (r *PolicyReconciler) nothingToDo(ctx context.Context, task *bucketTask) (bucketOutcome, bool) {
-	if !cleansUp(task.policy) {
-		return r.retain(ctx, *task), true
+// leaveDenied is what becomes of a bucket that leaves a policy which may not touch
+// it any more: the heirs get its original, and nothing else is done.
+func (r *PolicyReconciler) leaveDenied(ctx context.Context, task bucketTask, heirs []*s3v1alpha1.BucketCORSPolicy) bucketOutcome {
+	o := bucketOutcome{denied: task.denied}
+	if o.denied == "" {
+		o.denied = fmt.Sprintf("BucketProvider %q does not grant it to namespace %q any more", task.provider.Name, task.tenant.namespace)
 	}
-	if task.owned() {
-		return bucketOutcome{}, false
+	if len(heirs) == 0 {
+		return o
 	}
-	original, err := archive{r.Client}.original(ctx, task.policy, task.key, "")
-	switch {
-	case err != nil:
-		return bucketOutcome{failure: notRestored(task.key, err)}, true
-	case original == nil:
-		return bucketOutcome{action: letGo}, true
+	archive := archive{r.Client}
+	original, err := archive.original(ctx, task.policy, task.key, task.before.OriginalRevision)
+	if err == nil && original != nil {
+		err = archive.bequeath(ctx, *original, task.key, heirs)
 	}
-	task.before.OriginalRevision = original.revision
-	return bucketOutcome{}, false
-}
-
-// retain is what becomes of a bucket that leaves a policy which does nothing
-// about it.
-func (r *PolicyReconciler) retain(ctx context.Context, task bucketTask) bucketOutcome {
-	return r.released(ctx, task, bucketOutcome{action: letGo})
-}
-
-// released ends what the archive has of a bucket that has left its policy.
-func (r *PolicyReconciler) released(ctx context.Context, task bucketTask, o bucketOutcome) bucketOutcome {
-	if err := (archive{r.Client}).release(ctx, task.policy, task.key); err != nil {
-		o.failure = notRestored(task.key, err)
+	if err != nil {
+		return bucketOutcome{failure: notRestored(task.key, err)}
 	}
-	task.log.leave(task.key, task.policy.UID)
 	return o
 }
 

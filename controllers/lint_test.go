@@ -37,6 +37,7 @@ func TestTheNoteAboutFindings(t *testing.T) {
 		contains []string // in this order; none for no note
 	}{
 		{"nothing is wrong", reads(soundOrigin), lint.Options{}, nil},
+		{"what is good to know is not told", reads("http://localhost"), lint.Options{}, nil},
 		{"one thing is", reads(doubtful), lint.Options{}, []string{"CORS010 spec.rules[0].allowedOrigins[0]: ", `"https://app.example.com"`}},
 		{"the worst is told first", reads("null", doubtful), lint.Options{}, []string{"CORS010 spec.rules[0].allowedOrigins[1]: ", ". CORS021 spec.rules[0].allowedOrigins[0]: "}},
 		{"more than fits is counted", reads(many...), lint.Options{}, []string{"CORS010 spec.rules[0].allowedOrigins[0]: ", "; and ", " more; run `bucketcors lint`"}},

@@ -19,6 +19,8 @@ type lookLog struct {
 	mu    sync.Mutex
 	looks map[lookKey]look
 	swept time.Time
+	// early are the policies whose next pass comes before their buckets are due.
+	early map[types.UID]bool
 }
 
 // lookRetention is longer than the time between two tries of what failed, and
@@ -63,12 +65,27 @@ func (l *lookLog) recall(task bucketTask) (bucketOutcome, bool) {
 	defer l.mu.Unlock()
 	known, found := l.looks[lookKey{task.policy.UID, task.key}]
 	age := task.now.Sub(known.time)
-	if !found || known.basis != task.basis() || age < 0 || age >= lookRetention || age >= task.interval || known.outcome.unsettledAt(task.now) {
+	if !found || !l.early[task.policy.UID] || known.basis != task.basis() || age < 0 || age >= lookRetention || age >= task.interval || known.outcome.unsettledAt(task.now) {
 		return bucketOutcome{}, false
 	}
 	o := known.outcome
 	o.age = age
 	return o, true
+}
+
+// expectEarly is told whether the next pass over a policy comes before its buckets
+// are due, because some of them need it.
+func (l *lookLog) expectEarly(policy types.UID, early bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !early {
+		delete(l.early, policy)
+		return
+	}
+	if l.early == nil {
+		l.early = map[types.UID]bool{}
+	}
+	l.early[policy] = true
 }
 
 // unsettledAt is whether an answer of S3 may be from before the last write.

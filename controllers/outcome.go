@@ -3,6 +3,7 @@
 package controllers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -69,6 +70,7 @@ type bucketOutcome struct {
 // task notes which bucket an outcome is of.
 func (b *bucketOutcome) task(t bucketTask) {
 	b.key, b.reference, b.leaving, b.owned = t.key, t.reference, t.leaving, t.owned()
+	b.original = cmp.Or(b.original, t.original)
 }
 
 // left is whether nothing is to be done any more for a bucket that leaves its
@@ -110,8 +112,7 @@ func (o outcome) result(interval time.Duration, now time.Time) (ctrl.Result, err
 			}
 		case b.failure.Fate == bucket.Transient:
 			transient = append(transient, b.failure)
-		// Whoever corrects keys wants to see whether they are right now.
-		case b.failure.Fate == bucket.Waiting, b.failure.Reason == bucket.CredentialsInvalid:
+		case b.waits():
 			next = min(next, waitingInterval)
 		}
 	}
@@ -119,6 +120,16 @@ func (o outcome) result(interval time.Duration, now time.Time) (ctrl.Result, err
 		return ctrl.Result{}, fmt.Errorf("%s to be tried again: %w", count(len(transient), "bucket"), errors.Join(transient...))
 	}
 	return ctrl.Result{RequeueAfter: wait.Jitter(next, jitterFactor)}, nil
+}
+
+// waits is whether something of the policy is looked at again soon, for which
+// the rest need not be read again.
+func (o outcome) waits() bool { return slices.ContainsFunc(o.buckets, bucketOutcome.waits) }
+
+// waits is whether something is missing in the cluster that is not watched.
+// Whoever corrects keys wants to see whether they are right now.
+func (b bucketOutcome) waits() bool {
+	return b.failure != nil && (b.failure.Fate == bucket.Waiting || b.failure.Reason == bucket.CredentialsInvalid)
 }
 
 // hopeless is whether nothing but a change of the spec can help anything of the

@@ -94,6 +94,11 @@ func encodeSaved(configuration cors.Configuration) ([]byte, error) {
 // bucketID stands for a bucket in the value of a label.
 func bucketID(key bucketKey) string { return shortHash(key.service, key.name) }
 
+// bucketOf is the bucket that a revision is of.
+func bucketOf(revision *appsv1.ControllerRevision) bucketKey {
+	return bucketKey{revision.Annotations[s3v1alpha1.RevisionServiceAnnotation], revision.Annotations[s3v1alpha1.RevisionBucketAnnotation]}
+}
+
 // revisionName is the name of the policy, cut where it is too long, and a hash.
 func revisionName(policy *s3v1alpha1.BucketCORSPolicy, key bucketKey, data []byte) string {
 	suffix := "-" + shortHash(string(policy.UID), key.service, key.name, string(data))
@@ -158,6 +163,14 @@ func originalOf(revisions []appsv1.ControllerRevision) (*appsv1.ControllerRevisi
 		}
 	}
 	return original, saved, nil
+}
+
+// hasOriginalOf is whether there is an original among the revisions of a bucket that
+// was found at a moment or before it. One that cannot be read may be: it is for its
+// owner to mend.
+func hasOriginalOf(revisions []appsv1.ControllerRevision, moment time.Time) bool {
+	original, saved, err := originalOf(revisions)
+	return err != nil || original != nil && !saved.foundAt.After(moment)
 }
 
 func isOriginal(revision *appsv1.ControllerRevision) bool {

@@ -150,6 +150,3 @@ func (r *retries) next(policy types.UID) time.Duration {
 }
 
 func (r *retries) forget(policy types.UID) { r.ready().Forget(policy) }
-
-// pending is whether the next try is one because of a failure.
-func (r *retries) pending(policy types.UID) bool { return r.ready().NumRequeues(policy) > 0 }

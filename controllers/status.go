@@ -26,6 +26,7 @@ const (
 	maxChangesBytes           = 4096 // so that the status of 100 buckets fits etcd
 	maxConditionMessageLength = 4096
 	maxSharedWith             = 100
+	maxBuckets                = 500
 	maxSharedWithBytes        = 2048 // for the same reason, as whoever names a policy chooses the length
 )
 
@@ -108,12 +109,28 @@ func bucketReports(policy *s3v1alpha1.BucketCORSPolicy, o outcome, now time.Time
 		before := statusBefore(policy, b.key)
 		before.Leaving = b.leaving
 		before.Region, before.ExpectedBucketOwner = b.reference.Region, b.reference.ExpectedBucketOwner
+		if b.leaving {
+			before.LastDrift, before.SharedWith = nil, nil
+		}
 		reports = append(reports, reportFor(before, b, policy.Status.ObservedGeneration == policy.Generation, now))
 	}
 	slices.SortStableFunc(reports, func(a, b bucketReport) int {
 		return cmp.Or(cmp.Compare(urgency(a), urgency(b)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Service, b.Service))
 	})
-	return reports
+	return fitting(reports)
+}
+
+// fitting are as many reports as a status holds, those of the spec among them. The
+// archive remembers the buckets of the others.
+func fitting(reports []bucketReport) []bucketReport {
+	surplus := len(reports) - maxBuckets
+	return slices.DeleteFunc(reports, func(r bucketReport) bool {
+		if surplus <= 0 || !r.Leaving {
+			return false
+		}
+		surplus--
+		return true
+	})
 }
 
 // unseen are the reports of a policy of which no bucket was looked at.
@@ -143,6 +160,7 @@ func unseen(policy *s3v1alpha1.BucketCORSPolicy, o outcome) []bucketReport {
 	for _, b := range policy.Status.Buckets {
 		if ownedBefore(b) {
 			b.State, b.Leaving = s3v1alpha1.BucketPending, true
+			b.LastDrift, b.SharedWith = nil, nil
 			add(b)
 		}
 	}
@@ -200,7 +218,7 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, sameGeneration bool, 
 	case o.failure != nil:
 		return failureReport(b, o, wasSynced, now)
 	case o.leaving:
-		return departureReport(b, o.action)
+		return departureReport(b, o)
 	case o.action == tell:
 		b.LastDrift = driftFor(b, o.changes, false, now)
 		b.State, b.Reason = s3v1alpha1.BucketDrifted, s3v1alpha1.ReasonDrifted
@@ -243,9 +261,9 @@ func failureReport(b s3v1alpha1.BucketStatus, o bucketOutcome, wasSynced bool, n
 }
 
 // departureReport is the report of a bucket that leaves its policy.
-func departureReport(b s3v1alpha1.BucketStatus, done action) bucketReport {
+func departureReport(b s3v1alpha1.BucketStatus, o bucketOutcome) bucketReport {
 	b.State = s3v1alpha1.BucketPending
-	switch done {
+	switch o.action {
 	case settle:
 		b.Reason, b.Message = s3v1alpha1.ReasonSettling, "the bucket leaves the policy as soon as the last change of it has settled"
 		return bucketReport{BucketStatus: b, known: true}
@@ -256,7 +274,10 @@ func departureReport(b s3v1alpha1.BucketStatus, done action) bucketReport {
 	case handedOver:
 		b.Reason, b.Message = s3v1alpha1.ReasonHandedOver, "the bucket leaves the policy and belongs to others from now on"
 	default:
-		b.Reason, b.Message = s3v1alpha1.ReasonKept, "the bucket leaves the policy and keeps its configuration, which is not that of the policy"
+		b.Reason, b.Message = s3v1alpha1.ReasonKept, "the bucket leaves the policy and stays as it is"
+		if why := o.whyKept(); why != "" {
+			b.Message += ": " + why
+		}
 	}
 	b.ConfigurationHash, b.RulesHash, b.SharedWith = "", "", nil
 	return bucketReport{BucketStatus: b, known: true, done: true}

@@ -22,7 +22,11 @@ func (r *PolicyReconciler) surroundings(ctx context.Context, policy *s3v1alpha1.
 	if err != nil {
 		return surroundings{}, err
 	}
-	around := surroundings{tenant: who}
+	archived, err := r.surveys.of(ctx, archive{r.Client}, policy)
+	if err != nil {
+		return surroundings{}, err
+	}
+	around := surroundings{tenant: who, archived: archived}
 	var list s3v1alpha1.BucketProviderList
 	if err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return surroundings{}, fmt.Errorf("list the BucketProviders: %w", err)
@@ -70,10 +74,15 @@ func (r *PolicyReconciler) tenant(ctx context.Context, namespace string) (tenant
 // claimantsOf are all policies that name a bucket, and those that have named it
 // and still have something of it, from the cache, with which they are shared: not
 // to be changed.
-func (r *PolicyReconciler) claimantsOf(ctx context.Context, bucketName string) ([]claimant, error) {
+func (r *PolicyReconciler) claimantsOf(ctx context.Context, key bucketKey) ([]claimant, error) {
 	var policies s3v1alpha1.BucketCORSPolicyList
-	if err := r.Client.List(ctx, &policies, client.MatchingFields{bucketIndex: bucketName}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list the policies that name bucket %q: %w", bucketName, err)
+	if err := r.Client.List(ctx, &policies, client.MatchingFields{bucketIndex: key.name}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the policies that name bucket %q: %w", key.name, err)
+	}
+	if writer, err := r.lastWriter(ctx, key, policies.Items); err != nil {
+		return nil, err
+	} else if writer != nil {
+		policies.Items = append(policies.Items, *writer)
 	}
 	claimants := make([]claimant, 0, len(policies.Items))
 	for i := range policies.Items {
@@ -89,4 +98,27 @@ func (r *PolicyReconciler) claimantsOf(ctx context.Context, bucketName string) (
 		claimants = append(claimants, claimant{policy, provider, who})
 	}
 	return claimants, nil
+}
+
+// lastWriter is the policy that wrote to a bucket last, as far as that is
+// remembered, if it is still there and not one of those that are known: it may
+// have dropped the bucket before its status could tell of the write.
+func (r *PolicyReconciler) lastWriter(ctx context.Context, key bucketKey, known []s3v1alpha1.BucketCORSPolicy) (*s3v1alpha1.BucketCORSPolicy, error) {
+	last := r.writes.last(key)
+	if last == nil {
+		return nil, nil
+	}
+	for i := range known {
+		if known[i].UID == last.policy {
+			return nil, nil
+		}
+	}
+	var writer s3v1alpha1.BucketCORSPolicy
+	switch err := r.Client.Get(ctx, last.name, &writer, client.UnsafeDisableDeepCopy); {
+	case apierrors.IsNotFound(err), err == nil && writer.UID != last.policy:
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read policy %s, which wrote to bucket %q: %w", last.name, key.name, err)
+	}
+	return &writer, nil
 }

@@ -24,7 +24,7 @@ func (r *PolicyReconciler) sync(ctx context.Context, policy *s3v1alpha1.BucketCO
 	if !o.acceptance.workable() || policy.Spec.Suspend {
 		return o, nil
 	}
-	o.buckets, err = r.work(ctx, tasksFor(policy, around, o.acceptance.denied, r.writes.writtenBy(policy.UID)))
+	o.buckets, err = r.work(ctx, tasksFor(policy, around, o.acceptance.denied))
 	return o, err
 }
 

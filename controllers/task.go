@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/cors"
 )
@@ -33,6 +35,9 @@ type bucketTask struct {
 	// before is the status of the bucket before this pass; the zero value when it
 	// was another bucket of the same name.
 	before s3v1alpha1.BucketStatus
+	// original is the name of what the archive has as the original of the bucket, as
+	// far as it was asked.
+	original string
 
 	// The rest is known when the work begins: claimants and claim once the bucket
 	// is locked, and bucket once it is opened.
@@ -54,6 +59,9 @@ type surroundings struct {
 	providers []*s3v1alpha1.BucketProvider
 	// tenant is the namespace of the policy.
 	tenant tenant
+	// archived is what the archive tells that the status may not; empty where that
+	// has been dealt with.
+	archived survey
 }
 
 // service is where the buckets of the policy are; empty when that is not known.
@@ -66,12 +74,17 @@ func (s surroundings) service() string {
 
 // tasksFor are the buckets that a pass over a policy has to do with: those of its
 // spec, with why they are denied, and those that have left it and may still have
-// something of it. written are the buckets to which it wrote a short while ago.
-func tasksFor(policy *s3v1alpha1.BucketCORSPolicy, around surroundings, denied map[string]string, written []bucketKey) []bucketTask {
+// something of it.
+func tasksFor(policy *s3v1alpha1.BucketCORSPolicy, around surroundings, denied map[string]string) []bucketTask {
 	var tasks []bucketTask
 	add := func(task bucketTask) {
 		task.policy, task.tenant = policy, around.tenant
 		task.before = statusBefore(policy, task.key)
+		task.original = around.archived.originals[task.key]
+		if !task.leaving && task.original == "" && around.archived.released.Has(task.before.OriginalRevision) {
+			// It left and is back before the status could say so.
+			task.before.OriginalRevision = ""
+		}
 		tasks = append(tasks, task)
 	}
 	if around.provider != nil {
@@ -82,7 +95,7 @@ func tasksFor(policy *s3v1alpha1.BucketCORSPolicy, around surroundings, denied m
 			})
 		}
 	}
-	for _, key := range left(policy, around.service(), written) {
+	for _, key := range left(policy, around.service(), around.archived.originals) {
 		b := statusBefore(policy, key)
 		home := ""
 		if policy.DeletionTimestamp.IsZero() && names(policy, key.name) {
@@ -97,10 +110,10 @@ func tasksFor(policy *s3v1alpha1.BucketCORSPolicy, around surroundings, denied m
 }
 
 // left are the buckets that have left a policy and may still have something of
-// it: those of its status that were its own once, and those that it wrote to and
-// no status tells of. service is where the buckets of its spec are; while that is
+// it: those of its status that were its own once, and those that have an original
+// and no status tells of. service is where the buckets of its spec are; while that is
 // not known, none of those has left it, unless it is going away as a whole.
-func left(policy *s3v1alpha1.BucketCORSPolicy, service string, written []bucketKey) []bucketKey {
+func left(policy *s3v1alpha1.BucketCORSPolicy, service string, originals map[bucketKey]string) []bucketKey {
 	staying := func(key bucketKey) bool {
 		switch {
 		case !names(policy, key.name):
@@ -117,7 +130,7 @@ func left(policy *s3v1alpha1.BucketCORSPolicy, service string, written []bucketK
 			keys = append(keys, key)
 		}
 	}
-	for _, key := range written {
+	for key := range originals {
 		if !staying(key) && !slices.Contains(keys, key) {
 			keys = append(keys, key)
 		}
@@ -126,10 +139,12 @@ func left(policy *s3v1alpha1.BucketCORSPolicy, service string, written []bucketK
 }
 
 // reaching is a provider through which the policy can reach a bucket that has
-// left it: its own or, of those that grant the bucket to it, the first by name;
-// nil when there is none.
+// left it: of those that grant the bucket to it its own or, failing that, the
+// first by name. Without any, it is its own, if that is where the bucket is; else
+// nil.
 func (s surroundings) reaching(key bucketKey) *s3v1alpha1.BucketProvider {
-	if s.provider != nil && s.service() == key.service {
+	here := s.provider != nil && s.service() == key.service
+	if here && granted(s.provider.Spec.Access, s.tenant, key.name) {
 		return s.provider
 	}
 	var found *s3v1alpha1.BucketProvider
@@ -137,6 +152,9 @@ func (s surroundings) reaching(key bucketKey) *s3v1alpha1.BucketProvider {
 		if serviceOf(provider) == key.service && granted(provider.Spec.Access, s.tenant, key.name) && (found == nil || provider.Name < found.Name) {
 			found = provider
 		}
+	}
+	if found == nil && here {
+		return s.provider
 	}
 	return found
 }
@@ -197,7 +215,9 @@ func (t bucketTask) ownWrite() *loggedWrite {
 }
 
 // owned is whether the bucket ever was the policy's.
-func (t bucketTask) owned() bool { return ownedBefore(t.before) || t.ownWrite() != nil }
+func (t bucketTask) owned() bool {
+	return t.original != "" || ownedBefore(t.before) || t.ownWrite() != nil
+}
 
 // wrote is whether a configuration with that hash was put on the bucket, or seen
 // there as desired, for one of the policies that name it.
@@ -210,14 +230,34 @@ func (t bucketTask) wrote(hash string) bool {
 	})
 }
 
-// predecessors are those of the claimants that may have had the bucket: their
-// status says so, which nobody but the operator writes, or they are granted it,
-// so that they could have put there whatever they claim to have found.
+// predecessors are those of the claimants that may have found the bucket as it was
+// before any of them: those that had it, as the log of writes or their status tells,
+// which nobody but the operator writes, and those that are granted it, so that they
+// could have put there whatever they claim to have found; their status may be on
+// its way. One that leaves the bucket as it is has no say: that is what was there
+// before its successors.
 func (t bucketTask) predecessors() []claimant {
+	last := t.log.last(t.key)
 	return slices.DeleteFunc(slices.Clone(t.claimants), func(c claimant) bool {
-		return !ownedBefore(statusBefore(c.policy, t.key)) &&
-			(c.provider == nil || serviceOf(c.provider) != t.key.service || !granted(c.provider.Spec.Access, c.tenant, t.key.name))
+		had := ownedBefore(statusBefore(c.policy, t.key)) || last != nil && last.policy == c.policy.UID
+		may := c.provider != nil && serviceOf(c.provider) == t.key.service && granted(c.provider.Spec.Access, c.tenant, t.key.name)
+		return !had && !may || leavesAsItIs(c.policy) && c.leaves(t.key)
 	})
+}
+
+// leaves is whether a bucket leaves the policy, or has left it.
+func (c claimant) leaves(key bucketKey) bool {
+	return !c.policy.DeletionTimestamp.IsZero() || !names(c.policy, key.name) || c.provider != nil && serviceOf(c.provider) != key.service
+}
+
+// outrun is whether the policy has changed, or is gone, since the pass over it
+// began.
+func (t bucketTask) outrun() bool {
+	i := slices.IndexFunc(t.claimants, func(c claimant) bool { return c.policy.UID == t.policy.UID })
+	if i < 0 {
+		return names(t.policy, t.key.name)
+	}
+	return t.claimants[i].policy.Generation != t.policy.Generation
 }
 
 // view is what decides about the bucket: its status knows of writes before the
@@ -272,6 +312,7 @@ func (t bucketTask) logWrite(v view, written cors.Configuration, drift *s3v1alph
 	entry := loggedWrite{
 		write:         write{time: now, hash: cors.Hash(written), replacedHash: cors.Hash(v.live)}.over(v.write),
 		policy:        t.policy.UID,
+		name:          types.NamespacedName{Namespace: t.policy.Namespace, Name: t.policy.Name},
 		configuration: written,
 		drift:         drift,
 	}

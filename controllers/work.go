@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
@@ -104,47 +105,44 @@ func (r *PolicyReconciler) workOn(ctx context.Context, task bucketTask, connecti
 		}
 		o.task(task)
 	}()
-	if task.leaving {
-		if o, done := r.nothingToDo(ctx, &task); done {
-			return o, nil
-		}
-	}
-	if task.home != "" {
-		moved, failure := r.hasMoved(ctx, task)
-		if failure != nil {
-			return bucketOutcome{failure: failure}, nil
-		}
-		if moved {
-			return r.retain(ctx, task), nil
-		}
-	}
-	// Who owns a bucket is no business of a namespace that may not touch it.
-	if task.provider != nil && !granted(task.provider.Spec.Access, task.tenant, task.key.name) {
-		return bucketOutcome{denied: ungranted(task)}, nil
-	}
-	if task.denied != "" && !task.leaving {
-		return bucketOutcome{denied: task.denied}, nil
-	}
 	defer task.log.lock(task.key)()
-	if task.claimants, err = r.claimantsOf(ctx, task.key.name); err != nil {
+	if task.claimants, err = r.claimantsOf(ctx, task.key); err != nil {
 		return bucketOutcome{}, err
 	}
-	task.claim = claimOn(task.key, task.claimants)
-	if !task.leaving && !task.claim.holds(task.policy) {
-		return bucketOutcome{conflict: conflictOf(task.claim, task.policy)}, nil
+	if task.outrun() {
+		return bucketOutcome{}, changedMeanwhile(task.policy)
 	}
-	if again, found := r.looks.recall(task); found && r.retries.pending(task.policy.UID) {
-		return again, nil
+	task.claim = claimOn(task.key, task.claimants)
+	if task.leaving {
+		return r.leave(ctx, task, connections), nil
+	}
+	return r.stay(ctx, task, connections), nil
+}
+
+// changedMeanwhile is why a pass is given up: what it knows of the policy is not
+// what the other policies of a bucket go by, and its status would be refused.
+func changedMeanwhile(policy *s3v1alpha1.BucketCORSPolicy) error {
+	return apierrors.NewConflict(s3v1alpha1.SchemeGroupVersion.WithResource("bucketcorspolicies").GroupResource(), policy.Name, errors.New("it has changed meanwhile"))
+}
+
+// stay does what there is to do about a bucket that its policy names.
+func (r *PolicyReconciler) stay(ctx context.Context, task bucketTask, connections map[string]connection) bucketOutcome {
+	// Who owns a bucket is no business of a namespace that may not touch it.
+	if task.denied != "" {
+		return bucketOutcome{denied: task.denied}
+	}
+	if !task.claim.holds(task.policy) {
+		return bucketOutcome{conflict: conflictOf(task.claim, task.policy)}
+	}
+	if again, found := r.looks.recall(task); found {
+		return again
 	}
 	if failure := r.open(ctx, &task, connections); failure != nil {
-		return bucketOutcome{failure: failure}, nil
+		return bucketOutcome{failure: failure}
 	}
-	if task.leaving {
-		return r.leave(ctx, task), nil
-	}
-	o = r.syncBucket(ctx, task)
+	o := r.syncBucket(ctx, task)
 	r.looks.remember(task, o)
-	return o, nil
+	return o
 }
 
 // open opens the bucket of a task, if there is a way to it and time left.
@@ -165,13 +163,6 @@ func (r *PolicyReconciler) open(ctx context.Context, task *bucketTask, connectio
 	}
 	task.bucket = opened
 	return nil
-}
-
-func ungranted(task bucketTask) string {
-	if task.denied != "" {
-		return task.denied
-	}
-	return fmt.Sprintf("BucketProvider %q does not grant it to namespace %q any more", task.provider.Name, task.tenant.namespace)
 }
 
 func outOfTime(key bucketKey) *bucket.Error {

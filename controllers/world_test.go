@@ -46,6 +46,9 @@ type world struct {
 	// applyFault is what the next apply of a status is answered with; nil when
 	// it succeeds.
 	applyFault error
+	// patchFault is what the patch of an object is answered with; nil when it
+	// succeeds.
+	patchFault func(client.Object) error
 }
 
 func newWorld(t *testing.T, objects ...client.Object) *world {
@@ -70,6 +73,11 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 			},
 			Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 				w.apiWrites++
+				if w.patchFault != nil {
+					if err := w.patchFault(obj); err != nil {
+						return err
+					}
+				}
 				return c.Patch(ctx, obj, patch, opts...)
 			},
 			SubResourceApply: func(ctx context.Context, c client.Client, subResource string, obj runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {

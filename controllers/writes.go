@@ -48,11 +48,11 @@ const writeLogRetention = 10 * time.Minute
 type loggedWrite struct {
 	write
 	policy types.UID
+	// name is that of the policy.
+	name types.NamespacedName
 	// configuration is what was written.
 	configuration cors.Configuration
 	drift         *s3v1alpha1.Drift
-	// left is whether the bucket has left the policy since.
-	left bool
 }
 
 // rejection is a configuration that a server refused for good.
@@ -81,30 +81,6 @@ func (l *writeLog) last(key bucketKey) *loggedWrite {
 		return &entry
 	}
 	return nil
-}
-
-// writtenBy are the buckets whose last write that is remembered was made by a
-// policy.
-func (l *writeLog) writtenBy(policy types.UID) []bucketKey {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var keys []bucketKey
-	for key, entry := range l.entries {
-		if entry.policy == policy && !entry.left {
-			keys = append(keys, key)
-		}
-	}
-	return keys
-}
-
-// leave remembers that a bucket has left a policy.
-func (l *writeLog) leave(key bucketKey, policy types.UID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if entry, found := l.entries[key]; found && entry.policy == policy {
-		entry.left = true
-		l.entries[key] = entry
-	}
 }
 
 // reject remembers that the server refuses a configuration for a bucket.

@@ -4,6 +4,7 @@ package controllers
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -82,32 +83,34 @@ func TestTheLogTakesWritesAtTheSameTime(t *testing.T) {
 	}
 }
 
-func TestABucketIsLockedForOneAtATimeAndForgottenAfterwards(t *testing.T) {
+func TestALockIsForgottenWhenNobodyHoldsOrWantsIt(t *testing.T) {
 	var l writeLog
-	var wg sync.WaitGroup
-	working := map[bucketKey]int{}
-	for i := range 8 {
-		wg.Go(func() {
-			for range 100 {
-				key := keyOf(fmt.Sprintf("bucket-%d", i%2))
-				unlock := l.lock(key)
-				other := l.lock(keyOf(fmt.Sprintf("another-%d", i)))
-				l.mu.Lock()
-				working[key]++
-				alone := working[key] == 1
-				l.mu.Unlock()
-				if !alone {
-					t.Errorf("%s is locked by several", key.name)
-				}
-				l.mu.Lock()
-				working[key]--
-				l.mu.Unlock()
-				other()
-				unlock()
-			}
-		})
+	users := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if lock := l.locks[keyOf("assets")]; lock != nil {
+			return lock.users
+		}
+		return 0
 	}
-	wg.Wait()
+	unlock := l.lock(keyOf("assets"))
+	next := make(chan func())
+	go func() { next <- l.lock(keyOf("assets")) }()
+	for users() < 2 {
+		runtime.Gosched()
+	}
+	select {
+	case <-next:
+		t.Fatal("two hold the lock")
+	default:
+	}
+	l.lock(keyOf("logs"))()
+	unlock()
+	unlock = <-next
+	if users() != 1 {
+		t.Error("it is forgotten while somebody holds it, so that a third could hold it too")
+	}
+	unlock()
 	if len(l.locks) != 0 {
 		t.Errorf("%d locks are kept", len(l.locks))
 	}

@@ -23,7 +23,8 @@ type RuleConstraintsApplyConfiguration struct {
 	// allowedMethods are the methods that a rule may allow. Absent: any.
 	AllowedMethods []apiv1alpha1.CORSMethod `json:"allowedMethods,omitempty"`
 	// wildcardOriginMethods are the methods that a rule may allow when one of its
-	// origins has a "*". Absent: those of allowedMethods.
+	// origins has a "*", or is null, which any page can have a browser send. Absent:
+	// those of allowedMethods.
 	WildcardOriginMethods []apiv1alpha1.CORSMethod `json:"wildcardOriginMethods,omitempty"`
 	// allowedHeaders are names of request headers, or patterns with one "*", in any
 	// case. Each allowed header of a rule has to be covered by one of them as a
