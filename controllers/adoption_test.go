@@ -171,7 +171,7 @@ func TestABucketThatLeavesThePolicyIsRestoredAlone(t *testing.T) {
 	if len(after.Status.Buckets) != 1 {
 		t.Errorf("the status has %+v", after.Status.Buckets)
 	}
-	if events := strings.Join(w.events.take(), "\n"); !strings.Contains(events, `Normal Restored CleanUp: bucket "assets" has again what was there before`) {
+	if events := strings.Join(w.events.take(), "\n"); !strings.Contains(events, `Normal Restored CleanUp: what was there before is back on bucket "assets"`) {
 		t.Errorf("the events are\n%s", events)
 	}
 

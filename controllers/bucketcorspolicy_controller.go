@@ -56,6 +56,7 @@ type PolicyReconciler struct {
 
 	writes  writeLog
 	looks   lookLog
+	health  healthLog
 	surveys surveyLog
 	retries retries
 }

@@ -4,6 +4,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -59,17 +60,17 @@ func eventsFor(before, after s3v1alpha1.BucketCORSPolicyStatus) []event {
 		switch {
 		// A policy that has only observed until now undoes nothing.
 		case foreign && b.LastDrift.Corrected && was.ConfigurationHash == "":
-			applied = append(applied, fmt.Sprintf("wrote the rules to bucket %q", b.Name))
+			applied = append(applied, b.Name)
 		case foreign && b.LastDrift.Corrected:
 			corrected = append(corrected, fmt.Sprintf("somebody changed bucket %q; put right: %s", b.Name, strings.Join(b.LastDrift.Changes, "; ")))
 		case foreign:
 			drifted = append(drifted, fmt.Sprintf("bucket %q is not as the policy says: %s", b.Name, strings.Join(b.LastDrift.Changes, "; ")))
 		case b.LastAppliedTime != nil && !b.LastAppliedTime.Equal(was.LastAppliedTime):
-			applied = append(applied, fmt.Sprintf("wrote the rules to bucket %q", b.Name))
+			applied = append(applied, b.Name)
 		}
 	}
 	var events eventBatch
-	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonApplied, actionApply, applied...)
+	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonApplied, actionApply, aboutBuckets(applied, "wrote the rules to %s")...)
 	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonDriftCorrected, actionApply, corrected...)
 	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonDrifted, actionObserve, drifted...)
 	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonLintFindings, actionCompose, shadowed...)
@@ -78,12 +79,37 @@ func eventsFor(before, after s3v1alpha1.BucketCORSPolicyStatus) []event {
 	is := meta.FindStatusCondition(after.Conditions, s3v1alpha1.ConditionReady)
 	if is != nil && (was == nil || was.Status != is.Status || was.Reason != is.Reason) {
 		kind := corev1.EventTypeWarning
-		if is.Status == metav1.ConditionTrue || is.Reason == s3v1alpha1.ReasonSuspended {
+		if is.Status == metav1.ConditionTrue || is.Reason == s3v1alpha1.ReasonSuspended || is.Reason == s3v1alpha1.ReasonSettling {
 			kind = corev1.EventTypeNormal
 		}
 		events.add(kind, is.Reason, actionReconcile, is.Message)
 	}
 	return events
+}
+
+// aboutBuckets is one sentence about buckets, or none: it names as many as a note
+// has room for, and counts the rest.
+func aboutBuckets(names []string, sentence string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	list, rest := "", ""
+	for i, name := range names {
+		quoted := fmt.Sprintf("%q", name)
+		if i > 0 {
+			quoted = ", " + quoted
+		}
+		rest = fmt.Sprintf(" and %d more", len(names)-i)
+		if len(sentence)+len("100 buckets: ")+len(list)+len(quoted)+len(rest) > maxNoteLength {
+			break
+		}
+		list, rest = list+quoted, ""
+	}
+	if len(names) == 1 {
+		return []string{fmt.Sprintf(sentence, "bucket "+list)}
+	}
+	return []string{fmt.Sprintf(sentence, count(len(names), "bucket")+": "+list+rest)}
 }
 
 func sameDrift(a, b *s3v1alpha1.Drift) bool {
@@ -103,17 +129,17 @@ func departureEvents(o outcome) []event {
 		case why != "":
 			kept = append(kept, fmt.Sprintf("left bucket %q as it is: %s", b.key.name, why))
 		case b.action == restored:
-			back = append(back, fmt.Sprintf("bucket %q has again what was there before", b.key.name))
+			back = append(back, b.key.name)
 		case b.action == handedOver:
-			passed = append(passed, fmt.Sprintf("bucket %q belongs to other policies from now on", b.key.name))
+			passed = append(passed, b.key.name)
 		case b.action == removed:
-			removedFrom = append(removedFrom, fmt.Sprintf("bucket %q has no CORS configuration any more", b.key.name))
+			removedFrom = append(removedFrom, b.key.name)
 		}
 	}
 	var events eventBatch
-	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonRestored, actionCleanUp, back...)
-	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonHandedOver, actionCleanUp, passed...)
-	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonRemoved, actionCleanUp, removedFrom...)
+	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonRestored, actionCleanUp, aboutBuckets(back, "what was there before is back on %s")...)
+	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonHandedOver, actionCleanUp, aboutBuckets(passed, "other policies have %s from now on")...)
+	events.add(corev1.EventTypeNormal, s3v1alpha1.ReasonRemoved, actionCleanUp, aboutBuckets(removedFrom, "there is no CORS configuration any more on %s")...)
 	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonKept, actionCleanUp, kept...)
 	return events
 }

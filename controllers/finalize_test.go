@@ -112,19 +112,19 @@ func TestDeleteRemovesOnlyWhatIsOurs(t *testing.T) {
 		event     string
 	}{
 		"what we applied": {func(*world, *s3v1alpha1.BucketCORSPolicy) {}, []string{"GET assets", "DELETE assets"}, nothing,
-			`Normal Removed CleanUp: bucket "assets" has no CORS configuration any more`},
+			`Normal Removed CleanUp: there is no CORS configuration any more on bucket "assets"`},
 		"a foreign change": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) { w.s3.live["assets"] = theirs }, []string{"GET assets"}, theirs,
 			`Warning Kept CleanUp: left bucket "assets" as it is: its configuration is not the one that this policy put there`},
 		"what somebody removed already": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) { delete(w.s3.live, "assets") }, []string{"GET assets"}, nothing,
-			`Normal Removed CleanUp: bucket "assets" has no CORS configuration any more`},
+			`Normal Removed CleanUp: there is no CORS configuration any more on bucket "assets"`},
 		"what we applied before the spec changed": {func(w *world, policy *s3v1alpha1.BucketCORSPolicy) {
 			w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules = rulesFor("https://never.example.com") })
-		}, []string{"GET assets", "DELETE assets"}, nothing, `Normal Removed CleanUp: bucket "assets" has no CORS configuration any more`},
+		}, []string{"GET assets", "DELETE assets"}, nothing, `Normal Removed CleanUp: there is no CORS configuration any more on bucket "assets"`},
 		"what we applied before somebody made a mistake": {func(w *world, policy *s3v1alpha1.BucketCORSPolicy) {
 			w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules = rulesFor("*.*") })
-		}, []string{"GET assets", "DELETE assets"}, nothing, `Normal Removed CleanUp: bucket "assets" has no CORS configuration any more`},
+		}, []string{"GET assets", "DELETE assets"}, nothing, `Normal Removed CleanUp: there is no CORS configuration any more on bucket "assets"`},
 		"what we applied before a restart": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) { w.restart() }, []string{"GET assets", "DELETE assets"}, nothing,
-			`Normal Removed CleanUp: bucket "assets" has no CORS configuration any more`},
+			`Normal Removed CleanUp: there is no CORS configuration any more on bucket "assets"`},
 		"in a bucket that is gone": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) { w.s3.faults["GET assets"] = notFound }, []string{"GET assets"}, ours,
 			`Warning Kept CleanUp: left bucket "assets" as it is: the bucket does not exist`},
 		"in a bucket that is no longer granted": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) {
@@ -143,12 +143,12 @@ func TestDeleteRemovesOnlyWhatIsOurs(t *testing.T) {
 			if err := w.client.Create(w.t.Context(), other); err != nil {
 				w.t.Fatal(err)
 			}
-		}, []string{"GET assets"}, ours, `Normal HandedOver CleanUp: bucket "assets" belongs to other policies from now on`},
+		}, []string{"GET assets"}, ours, `Normal HandedOver CleanUp: other policies have bucket "assets" from now on`},
 		"what we applied, though another policy wants the bucket that could go without a trace": {func(w *world, _ *s3v1alpha1.BucketCORSPolicy) {
 			if err := w.client.Create(w.t.Context(), namedPolicy("team-b", "web", noon.Add(-24*time.Hour), "assets")); err != nil {
 				w.t.Fatal(err)
 			}
-		}, []string{"GET assets", "DELETE assets"}, nothing, `Normal Removed CleanUp: bucket "assets" has no CORS configuration any more`},
+		}, []string{"GET assets", "DELETE assets"}, nothing, `Normal Removed CleanUp: there is no CORS configuration any more on bucket "assets"`},
 		"nothing when it observes in the end": {func(w *world, policy *s3v1alpha1.BucketCORSPolicy) {
 			w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Mode = s3v1alpha1.PolicyModeObserve })
 		}, nil, ours, ""},

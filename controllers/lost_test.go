@@ -94,26 +94,33 @@ func TestABucketThatNoStatusEverToldOfIsRestored(t *testing.T) {
 		w.later(time.Hour)
 		w.mustPass(policy)
 		w.expectLive("assets", handmade())
-		w.expectEvent(`Normal Restored CleanUp: bucket "assets" has again what was there before`)
+		w.expectEvent(`Normal Restored CleanUp: what was there before is back on bucket "assets"`)
 	})
 }
 
-func TestAnOutageWhileASuspensionComesBetweenLosesNothing(t *testing.T) {
-	forBoth(t, func(t *testing.T, restarts bool) {
-		policy := aPolicy("assets", "logs")
-		w := newWorld(t, policy, aProvider())
-		w.s3.live["assets"] = handmade()
-		w.cutShort(policy, restarts)
-		w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Suspend = true })
-		w.mustPass(policy)
-		w.later(time.Hour)
-		w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) {
-			spec.Suspend = false
-			without(spec, "assets")
+func TestAnOutageBeforeAPolicyRestsLosesNothing(t *testing.T) {
+	for name, rest := range map[string]func(*s3v1alpha1.BucketCORSPolicySpec){
+		"suspended":      func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Suspend = true },
+		"with a mistake": func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules = rulesFor("*.*") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			forBoth(t, func(t *testing.T, restarts bool) {
+				policy := aPolicy("assets", "logs")
+				w := newWorld(t, policy, aProvider())
+				w.s3.live["assets"] = handmade()
+				w.cutShort(policy, restarts)
+				w.edit(policy, rest)
+				w.mustPass(policy)
+				w.later(time.Hour)
+				w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) {
+					spec.Suspend, spec.Rules = false, rulesFor("https://app.example.com")
+					without(spec, "assets")
+				})
+				w.mustPass(policy)
+				w.expectLive("assets", handmade())
+			})
 		})
-		w.mustPass(policy)
-		w.expectLive("assets", handmade())
-	})
+	}
 }
 
 func TestAPolicyWhoseFirstStatusIsMissingDoesNotGoBeforeItsBuckets(t *testing.T) {
@@ -488,23 +495,35 @@ func TestADeletionThatIsStuckDoesNotWorkOnWhatIsDone(t *testing.T) {
 	}
 	w.expectLive("assets", third)
 	expectEqual(t, "the events", w.events.take(), []string{
-		`Normal Restored CleanUp: bucket "assets" has again what was there before`,
-		`Normal Removed CleanUp: bucket "empty" has no CORS configuration any more; bucket "stuck" has no CORS configuration any more`})
+		`Normal Restored CleanUp: what was there before is back on bucket "assets"`,
+		`Normal Removed CleanUp: there is no CORS configuration any more on 2 buckets: "empty", "stuck"`})
 }
 
 func TestAStatusHoldsAsManyBucketsAsItMayAndTheArchiveTheOthers(t *testing.T) {
 	policy := aPolicy(numbered("bucket", 100)...)
 	o := outcome{acceptance: accepted()}
 	for _, name := range numbered("bucket", 100) {
-		o.buckets = append(o.buckets, on(name, bucketOutcome{action: keep}))
+		o.buckets = append(o.buckets, on(name, bucketOutcome{failure: notFound}))
+		policy.Status.Buckets = append(policy.Status.Buckets, s3v1alpha1.BucketStatus{Name: name, LastDrift: driftOf(foreignChanges(), true, noon)})
 	}
 	for _, name := range numbered("left", 600) {
-		o.buckets = append(o.buckets, on(name, bucketOutcome{leaving: true, owned: true, failure: accessDenied}))
+		o.buckets = append(o.buckets, on(name, bucketOutcome{leaving: true, owned: true, failure: unreached(assets)}))
+		policy.Status.Buckets = append(policy.Status.Buckets, s3v1alpha1.BucketStatus{Name: name, LastDrift: driftOf(foreignChanges(), true, noon)})
 	}
+	o.buckets[0].failure, o.buckets[0].action = nil, keep
 	policy.Status = statusFor(policy, o, noon)
 	expectInvariants(t, policy, policy.Status)
-	if n := len(policy.Status.Buckets); n != maxBuckets || policy.Status.BucketSummary != "100/100" {
-		t.Errorf("the status has %d buckets, %s", n, policy.Status.BucketSummary)
+	staying := 0
+	for _, b := range policy.Status.Buckets {
+		if !b.Leaving {
+			staying++
+		}
+		if b.Leaving != (b.LastDrift == nil) {
+			t.Errorf("the last drift of %q, leaving %t, is %v", b.Name, b.Leaving, b.LastDrift)
+		}
+	}
+	if n := len(policy.Status.Buckets); n != maxBuckets || staying != 100 {
+		t.Errorf("the status has %d buckets, %d of the spec", n, staying)
 	}
 
 	w := newWorld(t)

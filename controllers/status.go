@@ -219,6 +219,11 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, sameGeneration bool, 
 		return failureReport(b, o, wasSynced, now)
 	case o.leaving:
 		return departureReport(b, o)
+	case o.action == settle && !ownedBefore(b):
+		// What is there is not known, nor was it the policy's ever.
+		b.State, b.Reason = s3v1alpha1.BucketPending, s3v1alpha1.ReasonSettling
+		b.Message = "another policy has written to the bucket within the last minute: this one takes over when that has settled"
+		return bucketReport{BucketStatus: b, known: true}
 	case o.action == tell:
 		b.LastDrift = driftFor(b, o.changes, false, now)
 		b.State, b.Reason = s3v1alpha1.BucketDrifted, s3v1alpha1.ReasonDrifted

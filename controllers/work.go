@@ -131,6 +131,9 @@ func (r *PolicyReconciler) stay(ctx context.Context, task bucketTask, connection
 	if task.denied != "" {
 		return bucketOutcome{denied: task.denied}
 	}
+	if task.tenant.terminating {
+		return bucketOutcome{conflict: fmt.Sprintf("namespace %q is being deleted: what is on the bucket stays until the policy is deleted with it", task.tenant.namespace)}
+	}
 	if !task.claim.holds(task.policy) {
 		return bucketOutcome{conflict: conflictOf(task.claim, task.policy)}
 	}
@@ -157,11 +160,14 @@ func (r *PolicyReconciler) open(ctx context.Context, task *bucketTask, connectio
 	if connection.failure != nil {
 		return connection.failure
 	}
+	if failure := r.health.ask(task.provider.Name, task.key, r.now()); failure != nil {
+		return failure
+	}
 	opened, err := r.Buckets.Open(ctx, connection.Provider, locationFor(task.reference))
 	if err != nil {
 		return failureOf(err)
 	}
-	task.bucket = opened
+	task.bucket = watched{opened, func(err error) { r.health.note(task.provider.Name, task.key, err, r.now()) }}
 	return nil
 }
 

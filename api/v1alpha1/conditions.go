@@ -156,9 +156,9 @@ const (
 	// ReasonHandedOver is used when a bucket belongs to other policies from now on,
 	// because its policy is going away or names it no longer; of buckets too.
 	ReasonHandedOver = "HandedOver"
-	// ReasonSettling is used of a bucket that leaves its policy as soon as it is
-	// certain what is there: S3 may answer for a minute with what was there before
-	// the last write.
+	// ReasonSettling is used of a bucket that comes to its policy or leaves it as
+	// soon as it is certain what is there: S3 may answer for a minute with what was
+	// there before the last write.
 	ReasonSettling = "Settling"
 	// ReasonKept is used when the configuration of a bucket was left as it is,
 	// although its policy asked for its removal or for the original; of buckets
