@@ -34,7 +34,7 @@ type archive struct {
 }
 
 // The operator saves what is on buckets in the namespaces of the policies.
-// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;patch;delete
+// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=list;create;patch;delete
 
 // savedConfiguration is what was found on a bucket.
 type savedConfiguration struct {
@@ -311,16 +311,18 @@ func (a archive) revisionsOf(ctx context.Context, namespace string, key bucketKe
 }
 
 // listMetadata are the revisions of all buckets in a namespace, without what they
-// hold, which can be much.
+// hold, which can be much. They are known by their owners: a label can get lost.
 func (a archive) listMetadata(ctx context.Context, namespace string) ([]appsv1.ControllerRevision, error) {
 	var found metav1.PartialObjectMetadataList
 	found.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ControllerRevisionList"))
-	if err := a.client.List(ctx, &found, client.InNamespace(namespace), client.HasLabels{s3v1alpha1.RevisionBucketLabel}); err != nil {
+	if err := a.client.List(ctx, &found, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("list the ControllerRevisions in namespace %s: %w", namespace, err)
 	}
-	revisions := make([]appsv1.ControllerRevision, len(found.Items))
+	var revisions []appsv1.ControllerRevision
 	for i := range found.Items {
-		revisions[i].ObjectMeta = found.Items[i].ObjectMeta
+		if owner := metav1.GetControllerOfNoCopy(&found.Items[i]); owner != nil && owner.Kind == policyKind {
+			revisions = append(revisions, appsv1.ControllerRevision{ObjectMeta: found.Items[i].ObjectMeta})
+		}
 	}
 	return revisions, nil
 }

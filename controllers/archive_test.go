@@ -552,7 +552,7 @@ func TestReleaseEndsThePartOfAnOriginal(t *testing.T) {
 func TestOriginalsAreProtectedAsTheirPolicyIs(t *testing.T) {
 	logs := bucketKey{"aws", "logs"}
 	statefulSets := mustRevision(t, webPolicy(), assets, found(theirs, noon), s3v1alpha1.RevisionOriginal, 1)
-	statefulSets.Name, statefulSets.Labels = "db-1", nil
+	statefulSets.Name, statefulSets.OwnerReferences[0].Kind = "db-1", "StatefulSet"
 	s := newShelf(t,
 		mustRevision(t, webPolicy(), assets, found(theirs, before(30)), s3v1alpha1.RevisionOriginal, 1),
 		mustRevision(t, webPolicy(), assets, found(third, before(20)), s3v1alpha1.RevisionForeignChange, 2),

@@ -92,6 +92,8 @@ const wayOut = "set spec.deletionPolicy to Retain to leave everything as it is"
 
 // cleanUp does to every bucket what the deletion policy says.
 func (r *PolicyReconciler) cleanUp(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (outcome, error) {
+	// This is the last time that anything is looked for.
+	r.surveys.forget(policy.UID)
 	around, err := r.surroundings(ctx, policy)
 	if err != nil {
 		return outcome{}, err

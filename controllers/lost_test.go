@@ -633,3 +633,29 @@ func TestABucketIsReachedThroughAProviderThatGrantsIt(t *testing.T) {
 	w.mustPass(policy)
 	w.expectLive("assets", handmade())
 }
+
+func TestAnOriginalWithoutItsLabelIsFound(t *testing.T) {
+	policy := aPolicy("assets")
+	w := newWorld(t, policy, aProvider())
+	w.s3.live["assets"] = handmade()
+	w.mustPass(policy)
+	var list appsv1.ControllerRevisionList
+	if err := w.client.List(t.Context(), &list); err != nil {
+		t.Fatal(err)
+	}
+	list.Items[0].Labels = nil
+	if err := w.client.Update(t.Context(), &list.Items[0]); err != nil {
+		t.Fatal(err)
+	}
+	w.later(time.Hour)
+	w.delete(policy)
+	if w.mustPass(policy) != nil {
+		t.Error("something keeps the policy")
+	}
+	if live := w.s3.live["assets"]; !same(live, handmade()) {
+		t.Errorf("the bucket has %+v", live)
+	}
+	if err := w.client.List(t.Context(), &list); err != nil || len(list.Items[0].Finalizers) > 0 {
+		t.Errorf("there is %+v (%v)", list.Items, err)
+	}
+}

@@ -30,6 +30,9 @@ import (
 // maxSaved is how many revisions of a bucket a policy keeps, beside the original.
 const maxSaved = 10
 
+// policyKind is the kind of the owners of revisions.
+const policyKind = "BucketCORSPolicy"
+
 // hashLength is how many bytes of a hash stand for what was hashed, in the names
 // and labels of revisions: as hexadecimal digits, twice as many characters.
 const hashLength = 10
@@ -43,7 +46,7 @@ func newRevision(policy *s3v1alpha1.BucketCORSPolicy, key bucketKey, saved saved
 	if err != nil {
 		return nil, err
 	}
-	owner := *metav1.NewControllerRef(policy, s3v1alpha1.SchemeGroupVersion.WithKind("BucketCORSPolicy"))
+	owner := *metav1.NewControllerRef(policy, s3v1alpha1.SchemeGroupVersion.WithKind(policyKind))
 	// Blocking a foreground deletion takes the right to update the finalizers of
 	// the policy. Our own finalizer keeps what has to be kept.
 	owner.BlockOwnerDeletion = nil

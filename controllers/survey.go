@@ -24,8 +24,8 @@ type survey struct {
 	released sets.Set[string]
 }
 
-// survey looks through all that is kept for a policy, and brings the finalizers
-// in line with that of the policy. What was kept for an earlier policy of the same
+// survey looks through all that is kept for a policy, brings the finalizers in
+// line with that of the policy, and puts back the labels by which it is found. What was kept for an earlier policy of the same
 // name, it abandons.
 func (a archive) survey(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (survey, error) {
 	found := survey{originals: map[bucketKey]string{}, released: sets.New[string]()}
@@ -38,13 +38,16 @@ func (a archive) survey(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy
 		switch key := bucketOf(&own[i]); {
 		case own[i].Annotations[s3v1alpha1.RevisionReasonAnnotation] == s3v1alpha1.RevisionFormerOriginal:
 			found.released.Insert(own[i].Name)
-		case isOriginal(&own[i]) && own[i].Labels[s3v1alpha1.RevisionBucketLabel] == bucketID(key):
+		case isOriginal(&own[i]) && key.name != "":
 			found.originals[key] = own[i].Name
 		}
 	}
 	err = a.patchEach(ctx, revisions, func(revision *appsv1.ControllerRevision) {
 		if owner := metav1.GetControllerOfNoCopy(revision); owner != nil && owner.Name == policy.Name {
 			protectRevision(revision, owner.UID == policy.UID && isProtected(policy))
+			if key := bucketOf(revision); key.name != "" {
+				metav1.SetMetaDataLabel(&revision.ObjectMeta, s3v1alpha1.RevisionBucketLabel, bucketID(key))
+			}
 		}
 	})
 	if err != nil {
