@@ -76,7 +76,7 @@ func (w *world) clear() {
 					w.t.Fatal(err)
 				}
 			}
-			if err := w.client.Delete(w.t.Context(), object); client.IgnoreNotFound(err) != nil {
+			if err := client.IgnoreNotFound(w.client.Delete(w.t.Context(), object)); err != nil {
 				w.t.Fatal(err)
 			}
 		}

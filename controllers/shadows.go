@@ -5,10 +5,10 @@ package controllers
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/cors"
+	"github.com/bucketcors/bucketcors/internal/lint"
 )
 
 // shadowsOf says which rules of a policy rules of other policies keep from
@@ -68,7 +68,7 @@ func (c composition) unreachable(own part, shadow cors.Shadow) (sentence string,
 	if len(lost.ExposeHeaders) == 0 && !lost.Credentials && (!lost.MaxAge || rule.MaxAgeSeconds == nil) {
 		return sentence + ", with the same answers", false
 	}
-	return sentence + ", so that " + lossText(lost), true
+	return sentence + ", so that " + lint.LossText(lost), true
 }
 
 // partlyShadowed is about a rule of which other policies answer some requests and
@@ -114,46 +114,20 @@ func (c composition) partlyShadowed(own part, shadow, alone cors.Shadow) string 
 		come, answer = "come", "answer"
 	}
 	sentence := fmt.Sprintf("%s answers only in part: %s %s first and %s %s from %s",
-		c.ruleName(own, shadow.Rule), c.ruleNames(own, by), come, answer, and(methods), someOf(origins))
+		c.ruleName(own, shadow.Rule), c.ruleNames(own, by), come, answer, lint.And(methods), lint.SomeOf(origins))
 	if !whole {
 		sentence += ", except preflights that ask for more headers than allowed there"
 	}
-	return sentence + ", so that " + lossText(c.lost(rule, by))
+	return sentence + ", so that " + lint.LossText(c.lost(rule, by))
 }
 
 // lost is what answers of any of some other rules lack.
 func (c composition) lost(rule cors.Rule, by []int) cors.Loss {
 	var all cors.Loss
 	for _, i := range by {
-		lost := cors.LossOf(rule, c.configuration.Rules[i])
-		for _, header := range lost.ExposeHeaders {
-			if !slices.Contains(all.ExposeHeaders, header) {
-				all.ExposeHeaders = append(all.ExposeHeaders, header)
-			}
-		}
-		all.Credentials = all.Credentials || lost.Credentials
-		all.MaxAge = all.MaxAge || lost.MaxAge
+		all = lint.BothLosses(all, cors.LossOf(rule, c.configuration.Rules[i]))
 	}
 	return all
-}
-
-// lossText completes a sentence that ends with "so that".
-func lossText(lost cors.Loss) string {
-	var losses []string
-	if len(lost.ExposeHeaders) > 0 {
-		names := make([]string, len(lost.ExposeHeaders))
-		for i, name := range lost.ExposeHeaders {
-			names[i] = truncate(name, 64)
-		}
-		losses = append(losses, "scripts cannot read "+someOf(names))
-	}
-	if lost.Credentials {
-		losses = append(losses, `the answer is "*" without Access-Control-Allow-Credentials`)
-	}
-	if lost.MaxAge {
-		losses = append(losses, "the max age is that of the other rule")
-	}
-	return and(losses)
 }
 
 // ruleName is how to speak of a rule to those whose rules are own: by its place
@@ -175,27 +149,15 @@ func (c composition) ruleName(own part, rule int) string {
 	return ""
 }
 
+// ruleNames names the first few of some rules, in full: each says whose it is.
 func (c composition) ruleNames(own part, rules []int) string {
-	names := make([]string, len(rules))
-	for i, rule := range rules {
-		names[i] = c.ruleName(own, rule)
-	}
-	return someOf(names)
-}
-
-// someOf names the first few values.
-func someOf(values []string) string {
 	const shown = 3
-	if more := len(values) - shown; more > 0 {
-		values = append(slices.Clone(values[:shown]), fmt.Sprintf("%d more", more))
+	var names []string
+	for _, rule := range rules[:min(len(rules), shown)] {
+		names = append(names, c.ruleName(own, rule))
 	}
-	return and(values)
-}
-
-func and(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
+	if more := len(rules) - shown; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
 	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " and " + words[last]
+	return lint.And(names)
 }

@@ -119,7 +119,7 @@ func anyOriginWrites(s *subject, report func(Finding)) {
 		if s.Production {
 			f.Severity = Error
 		}
-		f.Problem = fmt.Sprintf("%s lets every site use %s", quote(o.raw), and(r.writes))
+		f.Problem = fmt.Sprintf("%s lets every site use %s", quote(o.raw), And(r.writes))
 		f.Why = "a page of anybody can change objects from the browsers of its visitors as soon as it gets hold of a presigned URL or of keys"
 		f.Fix = "write the origins of the applications that need it"
 		if slices.Contains(r.AllowedMethods, "GET") || slices.Contains(r.AllowedMethods, "HEAD") {
@@ -462,13 +462,4 @@ func localhostWithoutPort(s *subject, report func(Finding)) {
 			})
 		}
 	}
-}
-
-// and joins words of a sentence.
-func and(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " and " + words[last]
 }

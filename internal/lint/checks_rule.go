@@ -58,7 +58,7 @@ func (s *subject) ruleNames(rules []int) string {
 	if more := len(rules) - shown; more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
 	}
-	return and(names)
+	return And(names)
 }
 
 func unreachableRules(s *subject, report func(Finding)) {
@@ -75,7 +75,7 @@ func unreachableRules(s *subject, report func(Finding)) {
 		answering = slices.Compact(answering)
 		var lost cors.Loss
 		for _, i := range answering {
-			lost = bothLosses(lost, cors.LossOf(r, s.Rules[i]))
+			lost = BothLosses(lost, cors.LossOf(r, s.Rules[i]))
 		}
 		f := Finding{Rule: shadow.Rule, Index: -1}
 		f.Problem = fmt.Sprintf("the rule never answers a request, because %s before it matches all that it matches", s.ruleNames(by))
@@ -88,10 +88,10 @@ func unreachableRules(s *subject, report func(Finding)) {
 			f.Why = "S3 uses the first rule that matches; that answers all that this one says, so that this one does nothing"
 			f.Fix = "remove it"
 		case s.canMoveBefore(shadow.Rule, answering[0]):
-			f.Why = "S3 uses the first rule that matches, so that " + lossText(lost)
+			f.Why = "S3 uses the first rule that matches, so that " + LossText(lost)
 			f.Fix = fmt.Sprintf("move it before %s, or remove it", s.ruleName(answering[0]))
 		default:
-			f.Why = "S3 uses the first rule that matches, so that " + lossText(lost)
+			f.Why = "S3 uses the first rule that matches, so that " + LossText(lost)
 			f.Fix = fmt.Sprintf("write into %s what is meant, and remove this one", s.ruleNames(by))
 		}
 		report(f)
@@ -151,45 +151,6 @@ func (s *subject) unreachable(rule int) bool {
 	return s.idleRules[rule]
 }
 
-func bothLosses(a, b cors.Loss) cors.Loss {
-	for _, h := range b.ExposeHeaders {
-		if !slices.Contains(a.ExposeHeaders, h) {
-			a.ExposeHeaders = append(a.ExposeHeaders, h)
-		}
-	}
-	a.Credentials = a.Credentials || b.Credentials
-	a.MaxAge = a.MaxAge || b.MaxAge
-	return a
-}
-
-// lossText completes a sentence that ends with "so that".
-func lossText(l cors.Loss) string {
-	var losses []string
-	if len(l.ExposeHeaders) > 0 {
-		losses = append(losses, fmt.Sprintf("scripts cannot read %s", someOf(l.ExposeHeaders)))
-	}
-	if l.Credentials {
-		losses = append(losses, `the answer is "*" without Access-Control-Allow-Credentials`)
-	}
-	if l.MaxAge {
-		losses = append(losses, "the max age is that of the other rule")
-	}
-	return and(losses)
-}
-
-// someOf names the first few values.
-func someOf(values []string) string {
-	const shown = 3
-	var names []string
-	for _, v := range values[:min(len(values), shown)] {
-		names = append(names, clip(v, quotedRunes))
-	}
-	if more := len(values) - shown; more > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
-	}
-	return and(names)
-}
-
 // shadowedRules tells of rules of which requests get a lesser answer from an
 // earlier rule, once for each such rule.
 func shadowedRules(s *subject, report func(Finding)) {
@@ -239,17 +200,17 @@ func (s *subject) shadowed(rule, by int, taken []cors.Taken, lost cors.Loss) (Fi
 		f.Value = r.AllowedOrigins[taken[0].Origin]
 	}
 	name := s.ruleName(by)
-	f.Problem = fmt.Sprintf("%s comes first and answers %s from %s in place of this rule", name, and(methods), someOf(origins))
+	f.Problem = fmt.Sprintf("%s comes first and answers %s from %s in place of this rule", name, And(methods), SomeOf(origins))
 	switch {
 	case !whole && f.Severity == "":
 		f.Problem += ", except preflights that ask for more headers than it allows"
 		f.Why = fmt.Sprintf("only preflights ask for headers, so that a preflight may be answered by this rule, and the request after it by the other: %s",
-			lossText(lost))
+			LossText(lost))
 	case !whole:
 		f.Problem += " when no header is asked for that it does not allow"
 		f.Why = "how long a browser keeps the answer to a preflight depends on the headers of the request"
 	default:
-		f.Why = "S3 uses the first rule that matches, so that " + lossText(lost)
+		f.Why = "S3 uses the first rule that matches, so that " + LossText(lost)
 	}
 	var ways []string
 	back := cors.LossOf(s.Rules[by], r)
@@ -260,7 +221,7 @@ func (s *subject) shadowed(rule, by int, taken []cors.Taken, lost cors.Loss) (Fi
 		ways = append(ways, fmt.Sprintf("remove %s, since this rule matches all that it matches", name))
 	}
 	if len(lost.ExposeHeaders) > 0 && !lost.Credentials {
-		ways = append(ways, fmt.Sprintf("add %s to exposeHeaders of %s", someOf(lost.ExposeHeaders), name))
+		ways = append(ways, fmt.Sprintf("add %s to exposeHeaders of %s", SomeOf(lost.ExposeHeaders), name))
 	}
 	if len(ways) == 0 {
 		ways = append(ways, fmt.Sprintf("give %s the answer that is meant, or take the origin out of it", name))
@@ -283,7 +244,7 @@ func anyOriginMixed(s *subject, report func(Finding)) {
 		}
 		report(Finding{
 			Rule: i, Field: cors.FieldAllowedOrigins, Index: star, Value: "*",
-			Problem: fmt.Sprintf(`"*" stands for every origin, also for %s beside it`, someOf(others)),
+			Problem: fmt.Sprintf(`"*" stands for every origin, also for %s beside it`, SomeOf(others)),
 			Why: `the whole rule is then answered with "*" and without Access-Control-Allow-Credentials by most servers, ` +
 				"and with the name of the origin by some",
 			Fix: `remove "*" if the others are meant, or the others if everybody is; if both are, write "*" in a rule of its own after this one`,
@@ -472,13 +433,13 @@ func (s *subject) merge(i, j int, field cors.Field) Finding {
 			missing = append(missing, v)
 		}
 	}
-	names := someOf(missing)
+	names := SomeOf(missing)
 	if field == cors.FieldAllowedOrigins {
 		var quoted []string
 		for _, v := range missing {
 			quoted = append(quoted, quote(v))
 		}
-		names = someOf(quoted)
+		names = SomeOf(quoted)
 	}
 	f := Finding{Rule: j, Field: field, Index: -1}
 	f.Problem = fmt.Sprintf("the rule differs from %s in %s only", s.ruleName(i), field)

@@ -265,7 +265,7 @@ func (s *subject) idle(rule int, field cors.Field, list []string, inVain func(st
 			Problem: quoted[0] + " " + reason.one, Why: reason.why, Fix: "remove it",
 		}
 		if len(quoted) > 1 {
-			f.Problem = someOf(quoted) + " " + reason.several
+			f.Problem = SomeOf(quoted) + " " + reason.several
 			f.Fix = "remove them"
 		}
 		report(f)
