@@ -13,7 +13,7 @@
 // whether a policy is accepted (acceptance.go, access.go, constraints.go), who has
 // a bucket (claim.go), what the rules of those make up together (composition.go),
 // what has to be done to it (decision.go) and, when it leaves, what becomes of it
-// (departure.go), what the status says of it (status.go), and what is probably not
+// (departure.go), what the status says of it (status.go, report.go), and what is probably not
 // meant in rules that are accepted all the same (lint.go, shadows.go).
 //
 // What is known of a bucket from before a pass comes from three places. The status
