@@ -210,3 +210,16 @@ func TestWhatWasSavedForAPolicyThatIsGoneIsInNobodysWay(t *testing.T) {
 		t.Errorf("there is %+v", list.Items)
 	}
 }
+
+func TestAPolicyThatNeverWroteGoesAtOnce(t *testing.T) {
+	policy := aPolicy("assets")
+	w := newWorld(t, policy, aProvider())
+	w.s3.live["assets"] = ours
+	w.mustPass(policy)
+	w.later(time.Second)
+	w.delete(policy)
+	if w.mustPass(policy) != nil {
+		t.Error("something keeps the policy")
+	}
+	w.expect("GET assets", "GET assets")
+}

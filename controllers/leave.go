@@ -80,7 +80,7 @@ func (r *PolicyReconciler) depart(ctx context.Context, task bucketTask, connecti
 	}
 	if original != nil {
 		d.original, o.original = &original.configuration, original.revision
-		if v.write == nil && task.original != "" {
+		if v.write == nil && !ownedBefore(task.before) {
 			// Neither a status nor the log tells of the write that came after it.
 			v.write = &write{time: original.foundAt}
 		}

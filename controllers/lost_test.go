@@ -449,7 +449,7 @@ func TestABucketThatCannotLeaveDoesNotHaveTheOthersReadAllTheTime(t *testing.T) 
 	w.settled(policy)
 	w.mustPass(policy)
 	w.s3.takeRequests()
-	w.apiWrites = 0
+	w.apiWrites.Store(0)
 	w.events.take()
 	for range 5 {
 		w.later(waitingInterval)
@@ -459,8 +459,8 @@ func TestABucketThatCannotLeaveDoesNotHaveTheOthersReadAllTheTime(t *testing.T) 
 		}
 	}
 	w.expect()
-	if w.apiWrites != 0 {
-		t.Errorf("%d writes while nothing happens", w.apiWrites)
+	if w.apiWrites.Load() != 0 {
+		t.Errorf("%d writes while nothing happens", w.apiWrites.Load())
 	}
 	expectEqual(t, "the events", w.events.take(), nil)
 	w.later(5 * time.Minute)
@@ -483,11 +483,11 @@ func TestADeletionThatIsStuckDoesNotWorkOnWhatIsDone(t *testing.T) {
 	w.s3.takeRequests()
 	w.events.take()
 	w.s3.live["assets"] = third
-	w.apiWrites = 0
+	w.apiWrites.Store(0)
 	w.mustPass(policy)
 	w.expect("GET stuck")
-	if w.apiWrites != 0 {
-		t.Errorf("%d writes while nothing happens", w.apiWrites)
+	if w.apiWrites.Load() != 0 {
+		t.Errorf("%d writes while nothing happens", w.apiWrites.Load())
 	}
 	delete(w.s3.faults, "GET stuck")
 	if w.mustPass(policy) != nil {

@@ -28,8 +28,8 @@ func TestEstablishingCostsOneReadAndOneWriteAndALookOneRead(t *testing.T) {
 	after := w.mustPass(policy)
 	w.expect("GET assets", "PUT assets")
 	w.expectReady(after, "True Ready")
-	if !cors.Equal(ours, w.s3.live["assets"]) || w.apiWrites != 2 {
-		t.Errorf("there is %+v after %d writes to the API server", w.s3.live["assets"], w.apiWrites)
+	if !cors.Equal(ours, w.s3.live["assets"]) || w.apiWrites.Load() != 2 {
+		t.Errorf("there is %+v after %d writes to the API server", w.s3.live["assets"], w.apiWrites.Load())
 	}
 	expectEqual(t, "the events", w.events.take(), []string{`Normal Applied Apply: wrote the rules to bucket "assets"`, "Normal Ready Reconcile: 1 rule in place on 1 bucket"})
 
@@ -37,15 +37,15 @@ func TestEstablishingCostsOneReadAndOneWriteAndALookOneRead(t *testing.T) {
 		w.later(time.Hour)
 		again := w.mustPass(policy)
 		w.expect("GET assets")
-		if again.ResourceVersion != after.ResourceVersion || w.apiWrites != 2 {
+		if again.ResourceVersion != after.ResourceVersion || w.apiWrites.Load() != 2 {
 			t.Errorf("the policy was written:\n%s", diff.Diff(after.Status, again.Status))
 		}
 	}
 	w.restart()
 	w.mustPass(policy)
 	w.expect("GET assets")
-	if events := w.events.take(); len(events) > 0 || w.apiWrites != 2 {
-		t.Errorf("events %q and %d writes to the API server", events, w.apiWrites)
+	if events := w.events.take(); len(events) > 0 || w.apiWrites.Load() != 2 {
+		t.Errorf("events %q and %d writes to the API server", events, w.apiWrites.Load())
 	}
 }
 
@@ -70,9 +70,9 @@ func TestALookAfterTheOrderOfBucketsChangedWritesNothing(t *testing.T) {
 		if after.Status.Buckets[0].Name != worst {
 			t.Errorf("the first bucket is %q, not %q", after.Status.Buckets[0].Name, worst)
 		}
-		writes := w.apiWrites
+		writes := w.apiWrites.Load()
 		w.mustPass(policy)
-		if w.apiWrites != writes {
+		if w.apiWrites.Load() != writes {
 			t.Error("the same status was written again")
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ type world struct {
 	events     *eventList
 	reconciler *PolicyReconciler
 	// apiWrites counts the patches and applies of the operator.
-	apiWrites int
+	apiWrites atomic.Int32
 	// createFault is what every creation is answered with; nil when it succeeds.
 	createFault error
 	// applyFault is what the next apply of a status is answered with; nil when
@@ -72,7 +73,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 				return c.Create(ctx, obj, opts...)
 			},
 			Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
-				w.apiWrites++
+				w.apiWrites.Add(1)
 				if w.patchFault != nil {
 					if err := w.patchFault(obj); err != nil {
 						return err
@@ -87,7 +88,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 				if w.applyFault != nil {
 					return w.applyFault
 				}
-				w.apiWrites++
+				w.apiWrites.Add(1)
 				return c.SubResource(subResource).Apply(ctx, obj, opts...)
 			},
 		}).Build()
