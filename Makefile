@@ -70,8 +70,9 @@ test-differential: ## Compare answers with versitygw's own matcher (REQUESTS=200
 	@cd test/peers && $(GOTEST) ./... -requests=$(REQUESTS) -seed=$(SEED)
 
 .PHONY: test-nightly
-test-nightly: ## A million requests never compared before, and a minute of each fuzz test
+test-nightly: ## A million requests and hundreds of orders of events never tried before, and a minute of each fuzz test
 	@$(MAKE) test-differential REQUESTS=1000000 SEED=$$(date +%s)
+	go test ./controllers -run TestTheOrderOfEvents -timeout 60m -scenario=$$(date +%s) -scenarios=300
 	@$(MAKE) fuzz
 
 FUZZTIME ?= 1m
@@ -85,7 +86,7 @@ fuzz: ## Every fuzz test, one after another (FUZZTIME=1m each)
 
 .PHONY: bench
 bench: $(BENCHSTAT) ## The benchmarks, and a decision beside those of versitygw and rs/cors
-	go test -run '^$$' -bench . -benchmem ./internal/cors/... ./internal/lint/...
+	go test -run '^$$' -bench . -benchmem ./internal/cors/... ./internal/lint/... ./controllers/...
 	@mkdir -p bin
 	cd test/peers && go test -run '^$$' -bench . -count $(BENCH_COUNT) . | tee '$(CURDIR)/bin/bench.txt'
 	@$(BENCHSTAT) -row /origins,/rules -col '/of@(headers decide rs-cors versitygw)' bin/bench.txt
