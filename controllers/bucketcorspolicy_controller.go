@@ -4,7 +4,6 @@ package controllers
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -169,7 +168,7 @@ func (r *PolicyReconciler) publish(ctx context.Context, policy *s3v1alpha1.Bucke
 	if policy.DeletionTimestamp.IsZero() {
 		happened = append(happened, departureEvents(o)...)
 	}
-	r.record(ctx, policy, happened)
+	record(ctx, r.Recorder, policy, happened)
 	return nil
 }
 
@@ -184,28 +183,16 @@ func (r *PolicyReconciler) applyStatus(ctx context.Context, policy *s3v1alpha1.B
 	return nil
 }
 
-// record tells events, and the log what they tell.
-func (r *PolicyReconciler) record(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, events []event) {
-	for _, e := range events {
-		logf.FromContext(ctx).Info("recorded an event", "type", e.kind, "reason", e.reason, "note", e.note)
-		r.Recorder.Eventf(policy, nil, e.kind, e.reason, e.action, "%s", e.note)
-	}
-}
-
 // statusApplyConfiguration is the whole status, to be applied only to the
 // version of the policy that it was computed from: a field that is left out is
 // lost, so nothing may have come between.
 func statusApplyConfiguration(policy *s3v1alpha1.BucketCORSPolicy, status s3v1alpha1.BucketCORSPolicyStatus) (*s3v1alpha1ac.BucketCORSPolicyApplyConfiguration, error) {
-	encoded, err := json.Marshal(status)
+	fields, err := applyFields[s3v1alpha1ac.BucketCORSPolicyStatusApplyConfiguration](status)
 	if err != nil {
-		return nil, fmt.Errorf("encode the status: %w", err)
-	}
-	var fields s3v1alpha1ac.BucketCORSPolicyStatusApplyConfiguration
-	if err := json.Unmarshal(encoded, &fields); err != nil {
-		return nil, fmt.Errorf("decode the status: %w", err)
+		return nil, err
 	}
 	return s3v1alpha1ac.BucketCORSPolicy(policy.Name, policy.Namespace).
-		WithUID(policy.UID).WithResourceVersion(policy.ResourceVersion).WithStatus(&fields), nil
+		WithUID(policy.UID).WithResourceVersion(policy.ResourceVersion).WithStatus(fields), nil
 }
 
 // staleInterval is how soon a pass is made again that was based on an old

@@ -4,7 +4,6 @@ package controllers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -148,26 +147,19 @@ func (r *ProviderReconciler) publish(ctx context.Context, provider *s3v1alpha1.B
 	if err := r.Client.Status().Apply(ctx, apply, client.FieldOwner(FieldOwner), client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply the status: %w", err)
 	}
-	for _, e := range turnOfReady(provider.Status.Conditions, status.Conditions) {
-		logf.FromContext(ctx).Info("recorded an event", "type", e.kind, "reason", e.reason, "note", e.note)
-		r.Recorder.Eventf(provider, nil, e.kind, e.reason, e.action, "%s", e.note)
-	}
+	record(ctx, r.Recorder, provider, turnOfReady(provider.Status.Conditions, status.Conditions))
 	return nil
 }
 
 // providerStatusApplyConfiguration is the whole status, to be applied only to
 // the version of the provider that it was computed from.
 func providerStatusApplyConfiguration(provider *s3v1alpha1.BucketProvider, status s3v1alpha1.BucketProviderStatus) (*s3v1alpha1ac.BucketProviderApplyConfiguration, error) {
-	encoded, err := json.Marshal(status)
+	fields, err := applyFields[s3v1alpha1ac.BucketProviderStatusApplyConfiguration](status)
 	if err != nil {
-		return nil, fmt.Errorf("encode the status: %w", err)
-	}
-	var fields s3v1alpha1ac.BucketProviderStatusApplyConfiguration
-	if err := json.Unmarshal(encoded, &fields); err != nil {
-		return nil, fmt.Errorf("decode the status: %w", err)
+		return nil, err
 	}
 	return s3v1alpha1ac.BucketProvider(provider.Name).
-		WithUID(provider.UID).WithResourceVersion(provider.ResourceVersion).WithStatus(&fields), nil
+		WithUID(provider.UID).WithResourceVersion(provider.ResourceVersion).WithStatus(fields), nil
 }
 
 // result is when to look again. What passes by itself is tried again with

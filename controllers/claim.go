@@ -43,8 +43,8 @@ func (c claim) holds(policy *s3v1alpha1.BucketCORSPolicy) bool {
 // claimOn is who has a bucket, of those that name it and may, whether or not
 // their rules are in order, so that a slip in the spec of an owner does not hand
 // the bucket to somebody else. A policy that is going away, alone or with its
-// namespace, has no claim any more. The oldest decides; policies of the same second are ordered by namespace
-// and name. The order of claimants is of no matter.
+// namespace, has no claim any more. The oldest decides; policies of the same second
+// are ordered by namespace and name. The order of claimants is of no matter.
 func claimOn(key bucketKey, claimants []claimant) claim {
 	var able []claimant
 	for _, c := range claimants {

@@ -3,6 +3,7 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 )
@@ -37,6 +41,14 @@ type eventBatch []event
 func (l *eventBatch) add(kind, reason, action string, notes ...string) {
 	if len(notes) > 0 {
 		*l = append(*l, event{kind, reason, action, truncateBytes(strings.Join(notes, "; "), maxNoteLength)})
+	}
+}
+
+// record tells events about an object, and the log what they tell.
+func record(ctx context.Context, recorder events.EventRecorder, about runtime.Object, happened []event) {
+	for _, e := range happened {
+		logf.FromContext(ctx).Info("recorded an event", "type", e.kind, "reason", e.reason, "note", e.note)
+		recorder.Eventf(about, nil, e.kind, e.reason, e.action, "%s", e.note)
 	}
 }
 
@@ -75,15 +87,23 @@ func eventsFor(before, after s3v1alpha1.BucketCORSPolicyStatus) []event {
 	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonDrifted, actionObserve, drifted...)
 	events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonLintFindings, actionCompose, shadowed...)
 
-	was := meta.FindStatusCondition(before.Conditions, s3v1alpha1.ConditionReady)
-	is := meta.FindStatusCondition(after.Conditions, s3v1alpha1.ConditionReady)
-	if is != nil && (was == nil || was.Status != is.Status || was.Reason != is.Reason) {
-		kind := corev1.EventTypeWarning
-		if is.Status == metav1.ConditionTrue || is.Reason == s3v1alpha1.ReasonSuspended || is.Reason == s3v1alpha1.ReasonSettling {
-			kind = corev1.EventTypeNormal
-		}
-		events.add(kind, is.Reason, actionReconcile, is.Message)
+	return append(events, turnOfReady(before.Conditions, after.Conditions)...)
+}
+
+// turnOfReady is the event of a condition Ready that has another status or
+// reason than before; none when it has not.
+func turnOfReady(before, after []metav1.Condition) []event {
+	was := meta.FindStatusCondition(before, s3v1alpha1.ConditionReady)
+	is := meta.FindStatusCondition(after, s3v1alpha1.ConditionReady)
+	if is == nil || (was != nil && was.Status == is.Status && was.Reason == is.Reason) {
+		return nil
 	}
+	kind := corev1.EventTypeWarning
+	if is.Status == metav1.ConditionTrue || is.Reason == s3v1alpha1.ReasonSuspended || is.Reason == s3v1alpha1.ReasonSettling {
+		kind = corev1.EventTypeNormal
+	}
+	var events eventBatch
+	events.add(kind, is.Reason, actionReconcile, is.Message)
 	return events
 }
 

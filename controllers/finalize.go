@@ -77,7 +77,7 @@ func (r *PolicyReconciler) finalize(ctx, work context.Context, policy *s3v1alpha
 	if err := r.ensureFinalizer(ctx, policy, false); err != nil {
 		return r.lookAgain(policy, err)
 	}
-	r.record(ctx, policy, departureEvents(o))
+	record(ctx, r.Recorder, policy, departureEvents(o))
 	r.forget(policy.UID)
 	return ctrl.Result{}, nil
 }

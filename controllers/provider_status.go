@@ -5,8 +5,6 @@ package controllers
 import (
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
@@ -22,16 +20,8 @@ const providerReady = "the spec is in order and there are credentials; whether t
 func statusOfProvider(provider *s3v1alpha1.BucketProvider, failure *bucket.Error, policies int, now time.Time) s3v1alpha1.BucketProviderStatus {
 	status := s3v1alpha1.BucketProviderStatus{ObservedGeneration: provider.Generation, Policies: int32(policies)}
 	add := func(conditionType string, conditionStatus metav1.ConditionStatus, reason, message string) {
-		condition := metav1.Condition{
-			Type: conditionType, Status: conditionStatus, Reason: reason,
-			Message:            truncate(message, maxConditionMessageLength),
-			ObservedGeneration: provider.Generation,
-			LastTransitionTime: metav1.NewTime(now),
-		}
-		if before := meta.FindStatusCondition(provider.Status.Conditions, conditionType); before != nil && before.Status == conditionStatus {
-			condition.LastTransitionTime = before.LastTransitionTime
-		}
-		status.Conditions = append(status.Conditions, condition)
+		v := verdict{conditionStatus, reason, message}
+		status.Conditions = append(status.Conditions, conditionFor(provider.Status.Conditions, provider.Generation, conditionType, v, now))
 	}
 
 	if failure == nil {
@@ -53,21 +43,4 @@ func statusOfProvider(provider *s3v1alpha1.BucketProvider, failure *bucket.Error
 		add(s3v1alpha1.ConditionReady, metav1.ConditionFalse, reason, failure.Message)
 	}
 	return status
-}
-
-// turnOfReady is the event of a condition Ready that has another status or
-// reason than before; none when it has not.
-func turnOfReady(before, after []metav1.Condition) []event {
-	was := meta.FindStatusCondition(before, s3v1alpha1.ConditionReady)
-	is := meta.FindStatusCondition(after, s3v1alpha1.ConditionReady)
-	if is == nil || (was != nil && was.Status == is.Status && was.Reason == is.Reason) {
-		return nil
-	}
-	kind := corev1.EventTypeWarning
-	if is.Status == metav1.ConditionTrue {
-		kind = corev1.EventTypeNormal
-	}
-	var events eventBatch
-	events.add(kind, is.Reason, actionReconcile, is.Message)
-	return events
 }

@@ -56,7 +56,7 @@ func statusFor(policy *s3v1alpha1.BucketCORSPolicy, o outcome, now time.Time) s3
 		s3v1alpha1.ConditionReconciling, s3v1alpha1.ConditionStalled,
 	} {
 		if v := conditions[conditionType]; v != nil {
-			status.Conditions = append(status.Conditions, conditionFor(policy, conditionType, *v, now))
+			status.Conditions = append(status.Conditions, conditionFor(policy.Status.Conditions, policy.Generation, conditionType, *v, now))
 		}
 	}
 	for _, report := range reports {
@@ -65,19 +65,20 @@ func statusFor(policy *s3v1alpha1.BucketCORSPolicy, o outcome, now time.Time) s3
 	return status
 }
 
-// conditionFor keeps the time of the last transition while the status stays the
+// conditionFor is a condition of an object of that generation, with the time of
+// the last transition that the conditions before tell while its status stays the
 // same.
-func conditionFor(policy *s3v1alpha1.BucketCORSPolicy, conditionType string, v verdict, now time.Time) metav1.Condition {
+func conditionFor(before []metav1.Condition, generation int64, conditionType string, v verdict, now time.Time) metav1.Condition {
 	condition := metav1.Condition{
 		Type:               conditionType,
 		Status:             v.status,
 		Reason:             v.reason,
 		Message:            truncate(v.message, maxConditionMessageLength),
-		ObservedGeneration: policy.Generation,
+		ObservedGeneration: generation,
 		LastTransitionTime: metav1.NewTime(now),
 	}
-	if before := meta.FindStatusCondition(policy.Status.Conditions, conditionType); before != nil && before.Status == v.status {
-		condition.LastTransitionTime = before.LastTransitionTime
+	if was := meta.FindStatusCondition(before, conditionType); was != nil && was.Status == v.status {
+		condition.LastTransitionTime = was.LastTransitionTime
 	}
 	return condition
 }

@@ -25,8 +25,8 @@ type survey struct {
 }
 
 // survey looks through all that is kept for a policy, brings the finalizers in
-// line with that of the policy, and puts back the labels by which it is found. What was kept for an earlier policy of the same
-// name, it abandons.
+// line with that of the policy, and puts back the labels by which it is found. What
+// was kept for an earlier policy of the same name, it abandons.
 func (a archive) survey(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (survey, error) {
 	found := survey{originals: map[bucketKey]string{}, released: sets.New[string]()}
 	revisions, err := a.listMetadata(ctx, policy.Namespace)

@@ -49,11 +49,17 @@ func (r *PolicyReconciler) syncBucket(ctx context.Context, task bucketTask) buck
 	if o.action == tell || o.action == mend {
 		o.changes = cors.Diff(v.desired, live)
 	}
+	writes := o.action == put || o.action == mend
+	if writes {
+		if o.failure = task.log.rejected(task.key, o.desired.hash); o.failure != nil {
+			return o
+		}
+	}
 	if o.original, err = r.preserve(ctx, task, v, o.action); err != nil {
 		o.failure = notSaved(task.key, err)
 		return o
 	}
-	if o.action == put || o.action == mend {
+	if writes {
 		r.apply(ctx, task, v, &o)
 	}
 	return o
@@ -89,14 +95,10 @@ func (r *PolicyReconciler) preserve(ctx context.Context, task bucketTask, v view
 // apply puts the desired configuration on a bucket, and adds to the outcome what
 // came of it.
 func (r *PolicyReconciler) apply(ctx context.Context, task bucketTask, v view, o *bucketOutcome) {
-	wanted := cors.Hash(v.desired)
-	if o.failure = task.log.rejected(task.key, wanted); o.failure != nil {
-		return
-	}
 	if err := task.bucket.PutCORS(ctx, v.desired); err != nil {
 		o.failure = failureOf(err)
 		if o.failure.Fate == bucket.Invalid {
-			task.log.reject(task.key, wanted, o.failure)
+			task.log.reject(task.key, o.desired.hash, o.failure)
 		}
 		return
 	}

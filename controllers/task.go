@@ -233,8 +233,9 @@ func (t bucketTask) wrote(hash string) bool {
 // predecessors are those of the claimants that may have found the bucket as it was
 // before any of them: those that had it, as their status tells, which nobody but
 // the operator writes, and those that are granted it, so that they could have put
-// there whatever they claim to have found; their status may be on its way. One that leaves the bucket as it is has no say: that is what was there
-// before its successors.
+// there whatever they claim to have found; their status may be on its way. One that
+// leaves the bucket as it is has no say: that is what was there before its
+// successors.
 func (t bucketTask) predecessors() []claimant {
 	return slices.DeleteFunc(slices.Clone(t.claimants), func(c claimant) bool {
 		had := ownedBefore(statusBefore(c.policy, t.key))
