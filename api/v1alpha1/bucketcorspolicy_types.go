@@ -71,6 +71,21 @@ type BucketCORSPolicySpec struct {
 	// +kubebuilder:validation:MaxItems=100
 	Rules []CORSRule `json:"rules"`
 
+	// expectations are requests of browsers that have to be allowed, or denied, by
+	// what would be on a bucket: these rules, and with sharing Shared those of the
+	// other policies. Where one is not met, the rules are not applied and what was
+	// applied before stays in force. Absent: none.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	Expectations []Expectation `json:"expectations,omitempty"`
+
+	// verification is whether and where live preflights are sent, to see that
+	// browsers get the answers that the rules predict. Absent: none are sent.
+	// +optional
+	Verification *Verification `json:"verification,omitempty"`
+
 	// mode is Enforce to put the rules on the buckets and to put them right when
 	// somebody changes them, or Observe to only report differences: nothing is
 	// ever written to a bucket. Absent: Enforce.
@@ -270,14 +285,167 @@ type CORSMethod string
 // +kubebuilder:validation:MaxLength=8192
 type CORSHeader string
 
+// Expectation is what a script on a page does, and whether the browser has to
+// let it.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.preset) != has(self.method)",message="must have either a method or a preset"
+// +kubebuilder:validation:XValidation:rule="!has(self.outcome) || self.outcome != 'Denied' || !has(self.exposes)",fieldPath=".exposes",message="must be absent when the outcome is Denied: a script that is denied reads nothing"
+type Expectation struct {
+	// name names the expectation in messages.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Name string `json:"name"`
+
+	// origin is that of the page, as a browser sends it: scheme, host and, unless
+	// it is the scheme's own, port.
+	// +required
+	Origin PageOrigin `json:"origin"`
+
+	// method is that of the request. Absent: those of the preset.
+	// +optional
+	Method CORSMethod `json:"method,omitempty"`
+
+	// preset stands for all requests of a kind of client: PresignedUpload puts an
+	// object to a presigned URL, MultipartUpload uploads in parts and reads the ETag
+	// of each, RangeReader reads parts of objects, and SDKBrowser uses the AWS SDK for
+	// JavaScript. Each of the requests has to have the outcome. Absent: the request
+	// is the one that the other fields describe.
+	// +optional
+	Preset ClientPreset `json:"preset,omitempty"`
+
+	// headers are the request headers that the script sets and that browsers ask
+	// for in a preflight, such as content-type (unless it is that of a form) and
+	// all that begin with x-amz-. With a preset they come on top of its own.
+	// Absent: none.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=50
+	Headers []HeaderName `json:"headers,omitempty"`
+
+	// exposes are the response headers that the script reads. With a preset they
+	// come on top of its own. Absent: none beside those that it always may.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=50
+	Exposes []HeaderName `json:"exposes,omitempty"`
+
+	// credentials is Include when the browser is to send cookies or other
+	// credentials of its own with the request, which the origin "*" in a rule does
+	// not allow. Those that the script sets itself, as for a presigned URL or in the
+	// header authorization, are none of these. Absent: Omit.
+	// +optional
+	Credentials CredentialsMode `json:"credentials,omitempty"`
+
+	// outcome is whether the browser has to let the script send the request and
+	// read the response, Allowed or Denied. Absent: Allowed.
+	// +optional
+	Outcome Outcome `json:"outcome,omitempty"`
+}
+
+// PageOrigin is the origin of one page, as a browser sends it.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=512
+// +kubebuilder:validation:XValidation:rule="self == 'null' || self.matches('^[a-z][a-z0-9+.-]*://[^/?#@*A-Z[:space:]]+$')",message="must be one origin as a browser sends it, such as https://app.example.com: lower case, no path, no slash at the end, no *"
+// +kubebuilder:validation:XValidation:rule="!self.matches('^(http://.*:80|https://.*:443)$')",message="must not have the port that is the scheme's own: browsers leave it out"
+type PageOrigin string
+
+// HeaderName is the name of a header.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=256
+// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9!#$%&+.^_|~-]+$')",message="must be the name of one header, without *"
+type HeaderName string
+
+// ClientPreset is a kind of client, of which the requests are known.
+//
+// +kubebuilder:validation:Enum=PresignedUpload;MultipartUpload;RangeReader;SDKBrowser
+type ClientPreset string
+
+const (
+	// PresetPresignedUpload puts an object to a presigned URL.
+	PresetPresignedUpload ClientPreset = "PresignedUpload"
+	// PresetMultipartUpload uploads an object in parts, and reads the ETag of each.
+	PresetMultipartUpload ClientPreset = "MultipartUpload"
+	// PresetRangeReader reads parts of objects, as players and maps do.
+	PresetRangeReader ClientPreset = "RangeReader"
+	// PresetSDKBrowser uses the AWS SDK for JavaScript.
+	PresetSDKBrowser ClientPreset = "SDKBrowser"
+)
+
+// CredentialsMode is whether a browser sends credentials of its own.
+//
+// +kubebuilder:validation:Enum=Omit;Include
+type CredentialsMode string
+
+const (
+	// CredentialsOmit sends none to another origin, as browsers do by default.
+	CredentialsOmit CredentialsMode = "Omit"
+	// CredentialsInclude sends them, as fetch does with credentials "include".
+	CredentialsInclude CredentialsMode = "Include"
+)
+
+// Outcome is what becomes of a request in a browser.
+//
+// +kubebuilder:validation:Enum=Allowed;Denied
+type Outcome string
+
+const (
+	// OutcomeAllowed lets the script send the request and read the response.
+	OutcomeAllowed Outcome = "Allowed"
+	// OutcomeDenied keeps the request from being sent, or the response from the
+	// script.
+	OutcomeDenied Outcome = "Denied"
+)
+
+// Verification is whether and where live preflights are sent.
+//
+// +kubebuilder:validation:MinProperties=1
+type Verification struct {
+	// preflight is Enabled to send the preflights of all expectations after each
+	// write and at each drift check, or Disabled. What they find is the condition
+	// Verified; it keeps nothing from being applied. Absent: Enabled.
+	// +optional
+	Preflight PreflightVerification `json:"preflight,omitempty"`
+
+	// endpoints are base URLs under which browsers reach the objects of the
+	// buckets, such as https://cdn.example.com, beside that of the S3 service, which
+	// is always asked. The BucketProvider has to allow their hosts. Absent: none.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=10
+	Endpoints []VerificationEndpoint `json:"endpoints,omitempty"`
+}
+
+// PreflightVerification is whether preflights are sent.
+//
+// +kubebuilder:validation:Enum=Enabled;Disabled
+type PreflightVerification string
+
+const (
+	// PreflightEnabled sends them.
+	PreflightEnabled PreflightVerification = "Enabled"
+	// PreflightDisabled does not.
+	PreflightDisabled PreflightVerification = "Disabled"
+)
+
+// VerificationEndpoint is a base URL under which browsers reach objects.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=512
+// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && size(url(self).getHostname()) > 0 && !self.matches('[?#@ ]')",message="must be an http or https URL with a host and without user, query or fragment, such as https://cdn.example.com"
+type VerificationEndpoint string
+
 // BucketCORSPolicyStatus is what is true of the buckets of a policy.
 type BucketCORSPolicyStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions say what is true: Ready sums up Accepted and Synced. Reconciling
-	// and Stalled are there only while they are True.
+	// conditions say what is true: Ready sums up Accepted, Synced and, where
+	// verification is enabled, Verified. Reconciling and Stalled are there only
+	// while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

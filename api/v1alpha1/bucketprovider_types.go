@@ -104,6 +104,11 @@ type BucketProviderSpec struct {
 	// +kubebuilder:validation:MaxItems=100
 	Access []AccessGrant `json:"access,omitempty"`
 
+	// verification bounds where policies may have the operator send preflights to.
+	// Absent: to the service itself alone.
+	// +optional
+	Verification *ProviderVerification `json:"verification,omitempty"`
+
 	// requestsPerSecond bounds the requests to the service, those of all
 	// policies together. Absent: 50.
 	// +optional
@@ -114,6 +119,34 @@ type BucketProviderSpec struct {
 
 // DefaultRequestsPerSecond is the bound of a provider that names none.
 const DefaultRequestsPerSecond = 50
+
+// ProviderVerification bounds where preflights are sent.
+type ProviderVerification struct {
+	// allowedHosts are the hosts that the endpoints of spec.verification of policies
+	// may name, beside the service itself, which is always allowed:
+	//
+	// cdn.example.com is that host, and *.example.com any below example.com, each on
+	// the port of its scheme; cdn.example.com:8443 is that port instead.
+	// 192.0.2.7 and 2001:db8::/32 are addresses, as the host of a URL and as what a
+	// host that is allowed resolves to.
+	//
+	// Loopback, link-local and other special addresses are refused unless they are
+	// among these. Private addresses are refused unless they are, or the host is
+	// named without "*".
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=100
+	AllowedHosts []AllowedHost `json:"allowedHosts"`
+}
+
+// AllowedHost is a host with or without a port, "*." and a domain, an address or a
+// range of addresses.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=260
+// +kubebuilder:validation:XValidation:rule="self.matches('^([*][.])?[a-z0-9]([a-z0-9_.-]*[a-z0-9])?(:[0-9]{1,5})?$') || self.matches('^[0-9a-f:.]+(/[0-9]{1,3})?$')",message="must be a host such as cdn.example.com, *.example.com or cdn.example.com:8443, an address such as 192.0.2.7, or a range such as 192.0.2.0/24, in lower case, without scheme or path"
+type AllowedHost string
 
 // Addressing is where the name of a bucket goes in a request.
 //

@@ -4,11 +4,13 @@ package v1alpha1
 
 // The condition types of a BucketCORSPolicy; a BucketProvider has Ready,
 // Reconciling and Stalled of them. All of them have positive polarity. Ready,
-// Accepted and Synced are always there; Reconciling and Stalled, which kstatus
-// reads, are there only while they are True.
+// Accepted and Synced are always there, and Verified while verification is
+// enabled; Reconciling and Stalled, which kstatus reads, are there only while
+// they are True.
 const (
 	// ConditionReady is whether everything is as the policy says: True when
-	// Accepted and Synced are, otherwise a copy of the first that is not.
+	// Accepted, Synced and Verified are, as far as they are there, otherwise a copy
+	// of the first that is not.
 	//
 	// Reason for True: Ready.
 	//
@@ -24,17 +26,20 @@ const (
 	ConditionReady = "Ready"
 
 	// ConditionAccepted is whether the operator can work with the spec: its rules
-	// are such as S3 accepts, its provider exists and grants its buckets.
+	// are such as S3 accepts, its expectations are met, its provider exists and
+	// grants its buckets.
 	//
 	// Reason for True: Accepted.
-	// Reasons for False: InvalidRules, ProviderNotFound, NotPermitted.
+	// Reasons for False: InvalidRules, ExpectationFailed, ProviderNotFound,
+	// NotPermitted.
 	ConditionAccepted = "Accepted"
 
 	// ConditionSynced is whether the live configuration of every bucket equals
 	// the desired one.
 	//
 	// Reason for True: Synced.
-	// Reasons for False: Drifted, Conflicted, DoesNotFit, NotPermitted, of a bucket
+	// Reasons for False: Drifted, Conflicted, DoesNotFit, NotPermitted,
+	// ExpectationFailed, of a bucket
 	// or policy that is going away Settling, Restored, Removed, HandedOver and Kept, and
 	// whatever kept the operator from reading or writing a bucket: BucketNotFound,
 	// AccessDenied, CredentialsInvalid, SecretNotFound, SecretInvalid,
@@ -44,6 +49,15 @@ const (
 	// Reasons for Unknown: NotAccepted, Suspended, and Throttled, Unreachable,
 	// Timeout and ServerError for a bucket that was synced when it was last seen.
 	ConditionSynced = "Synced"
+
+	// ConditionVerified is whether live preflights are answered as the rules predict,
+	// at the service and at every endpoint of spec.verification. It is there while
+	// verification is enabled, and keeps nothing from being applied.
+	//
+	// Reason for True: Verified.
+	// Reasons for False: PreflightMismatch, EndpointUnreachable, EndpointNotAllowed.
+	// Reasons for Unknown: NotSynced, Settling, NotAsked.
+	ConditionVerified = "Verified"
 
 	// ConditionReconciling is there while the operator will try again by itself.
 	ConditionReconciling = "Reconciling"
@@ -66,6 +80,11 @@ const (
 	// each rule, field and remedy. Nothing is written; what was applied before
 	// stays in force.
 	ReasonInvalidRules = "InvalidRules"
+	// ReasonExpectationFailed is used when a browser would not do what an expectation
+	// of the policy says. The message names the expectation, the bucket where it
+	// matters, and what is missing. The rules are not applied; what was applied
+	// before stays in force. Of a shared bucket it is a reason of Synced too.
+	ReasonExpectationFailed = "ExpectationFailed"
 	// ReasonProviderNotFound is used when the BucketProvider does not exist.
 	ReasonProviderNotFound = "ProviderNotFound"
 	// ReasonNotPermitted is used when the BucketProvider does not grant a bucket
@@ -134,6 +153,27 @@ const (
 	ReasonTimeout = "Timeout"
 	// ReasonServerError is used when the server fails.
 	ReasonServerError = "ServerError"
+)
+
+// Reasons of the condition Verified.
+const (
+	// ReasonVerified is used with Verified=True.
+	ReasonVerified = "Verified"
+	// ReasonPreflightMismatch is used when a live preflight is answered otherwise
+	// than the rules predict. The message says by whom, as far as can be told, and
+	// what to do.
+	ReasonPreflightMismatch = "PreflightMismatch"
+	// ReasonEndpointUnreachable is used when an endpoint does not answer.
+	ReasonEndpointUnreachable = "EndpointUnreachable"
+	// ReasonEndpointNotAllowed is used when the BucketProvider does not allow the
+	// host of an endpoint, or the address that it resolves to. Nothing was sent.
+	ReasonEndpointNotAllowed = "EndpointNotAllowed"
+	// ReasonNotSynced is used when there is nothing to verify, because no bucket is
+	// as the policy says.
+	ReasonNotSynced = "NotSynced"
+	// ReasonNotAsked is used when no preflight was sent: there was no time left, or
+	// the policy has no expectations.
+	ReasonNotAsked = "NotAsked"
 )
 
 // Reasons of events.

@@ -43,14 +43,20 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CORSRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Drift"):
 		return &apiv1alpha1.DriftApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Expectation"):
+		return &apiv1alpha1.ExpectationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProviderCredentials"):
 		return &apiv1alpha1.ProviderCredentialsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProviderReference"):
 		return &apiv1alpha1.ProviderReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ProviderVerification"):
+		return &apiv1alpha1.ProviderVerificationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RuleConstraints"):
 		return &apiv1alpha1.RuleConstraintsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretReference"):
 		return &apiv1alpha1.SecretReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Verification"):
+		return &apiv1alpha1.VerificationApplyConfiguration{}
 
 	}
 	return nil

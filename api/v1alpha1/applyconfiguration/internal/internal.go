@@ -49,6 +49,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.Addressing
   scalar: string
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.AllowedHost
+  scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.AssumeRole
   map:
     fields:
@@ -96,6 +98,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: driftCheckInterval
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: expectations
+      type:
+        list:
+          elementType:
+            namedType: com.github.bucketcors.bucketcors.api.v1alpha1.Expectation
+          elementRelationship: associative
+          keys:
+          - name
     - name: mode
       type:
         namedType: com.github.bucketcors.bucketcors.api.v1alpha1.PolicyMode
@@ -117,6 +127,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: suspend
       type:
         scalar: boolean
+    - name: verification
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.Verification
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.BucketCORSPolicyStatus
   map:
     fields:
@@ -196,6 +209,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: requestsPerSecond
       type:
         scalar: numeric
+    - name: verification
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.ProviderVerification
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.BucketProviderStatus
   map:
     fields:
@@ -320,6 +336,10 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.Checksum
   scalar: string
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.ClientPreset
+  scalar: string
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.CredentialsMode
+  scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.DeletionPolicy
   scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.Dialect
@@ -339,9 +359,50 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: detectedTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.Expectation
+  map:
+    fields:
+    - name: credentials
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.CredentialsMode
+    - name: exposes
+      type:
+        list:
+          elementType:
+            namedType: com.github.bucketcors.bucketcors.api.v1alpha1.HeaderName
+          elementRelationship: associative
+    - name: headers
+      type:
+        list:
+          elementType:
+            namedType: com.github.bucketcors.bucketcors.api.v1alpha1.HeaderName
+          elementRelationship: associative
+    - name: method
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.CORSMethod
+    - name: name
+      type:
+        scalar: string
+    - name: origin
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.PageOrigin
+    - name: outcome
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.Outcome
+    - name: preset
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.ClientPreset
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.HeaderName
+  scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.NamespacePattern
   scalar: string
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.Outcome
+  scalar: string
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.PageOrigin
+  scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.PolicyMode
+  scalar: string
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.PreflightVerification
   scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.ProviderCredentials
   map:
@@ -359,6 +420,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     elementRelationship: atomic
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.ProviderVerification
+  map:
+    fields:
+    - name: allowedHosts
+      type:
+        list:
+          elementType:
+            namedType: com.github.bucketcors.bucketcors.api.v1alpha1.AllowedHost
+          elementRelationship: associative
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.Region
   scalar: string
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.RuleConstraints
@@ -396,6 +466,20 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
     elementRelationship: atomic
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.Sharing
+  scalar: string
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.Verification
+  map:
+    fields:
+    - name: endpoints
+      type:
+        list:
+          elementType:
+            namedType: com.github.bucketcors.bucketcors.api.v1alpha1.VerificationEndpoint
+          elementRelationship: associative
+    - name: preflight
+      type:
+        namedType: com.github.bucketcors.bucketcors.api.v1alpha1.PreflightVerification
+- name: com.github.bucketcors.bucketcors.api.v1alpha1.VerificationEndpoint
   scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
   map:

@@ -26,6 +26,14 @@ type BucketCORSPolicySpecApplyConfiguration struct {
 	// rules are the CORS rules, in order: S3 answers a request by the first rule
 	// that matches its origin, its method and every header that it asks for.
 	Rules []CORSRuleApplyConfiguration `json:"rules,omitempty"`
+	// expectations are requests of browsers that have to be allowed, or denied, by
+	// what would be on a bucket: these rules, and with sharing Shared those of the
+	// other policies. Where one is not met, the rules are not applied and what was
+	// applied before stays in force. Absent: none.
+	Expectations []ExpectationApplyConfiguration `json:"expectations,omitempty"`
+	// verification is whether and where live preflights are sent, to see that
+	// browsers get the answers that the rules predict. Absent: none are sent.
+	Verification *VerificationApplyConfiguration `json:"verification,omitempty"`
 	// mode is Enforce to put the rules on the buckets and to put them right when
 	// somebody changes them, or Observe to only report differences: nothing is
 	// ever written to a bucket. Absent: Enforce.
@@ -94,6 +102,27 @@ func (b *BucketCORSPolicySpecApplyConfiguration) WithRules(values ...*CORSRuleAp
 		}
 		b.Rules = append(b.Rules, *values[i])
 	}
+	return b
+}
+
+// WithExpectations adds the given value to the Expectations field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Expectations field.
+func (b *BucketCORSPolicySpecApplyConfiguration) WithExpectations(values ...*ExpectationApplyConfiguration) *BucketCORSPolicySpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithExpectations")
+		}
+		b.Expectations = append(b.Expectations, *values[i])
+	}
+	return b
+}
+
+// WithVerification sets the Verification field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Verification field is set to the value of the last call.
+func (b *BucketCORSPolicySpecApplyConfiguration) WithVerification(value *VerificationApplyConfiguration) *BucketCORSPolicySpecApplyConfiguration {
+	b.Verification = value
 	return b
 }
 

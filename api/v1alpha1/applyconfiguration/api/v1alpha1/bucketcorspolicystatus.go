@@ -16,8 +16,9 @@ import (
 type BucketCORSPolicyStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status is about.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions say what is true: Ready sums up Accepted and Synced. Reconciling
-	// and Stalled are there only while they are True.
+	// conditions say what is true: Ready sums up Accepted, Synced and, where
+	// verification is enabled, Verified. Reconciling and Stalled are there only
+	// while they are True.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// bucketSummary is how many buckets are synced, of how many, as in "97/100".
 	BucketSummary *string `json:"bucketSummary,omitempty"`

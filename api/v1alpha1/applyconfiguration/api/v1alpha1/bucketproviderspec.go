@@ -43,6 +43,9 @@ type BucketProviderSpecApplyConfiguration struct {
 	// entry matches both its namespace and the bucket. Absent, or no entry
 	// matches: denied.
 	Access []AccessGrantApplyConfiguration `json:"access,omitempty"`
+	// verification bounds where policies may have the operator send preflights to.
+	// Absent: to the service itself alone.
+	Verification *ProviderVerificationApplyConfiguration `json:"verification,omitempty"`
 	// requestsPerSecond bounds the requests to the service, those of all
 	// policies together. Absent: 50.
 	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
@@ -122,6 +125,14 @@ func (b *BucketProviderSpecApplyConfiguration) WithAccess(values ...*AccessGrant
 		}
 		b.Access = append(b.Access, *values[i])
 	}
+	return b
+}
+
+// WithVerification sets the Verification field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Verification field is set to the value of the last call.
+func (b *BucketProviderSpecApplyConfiguration) WithVerification(value *ProviderVerificationApplyConfiguration) *BucketProviderSpecApplyConfiguration {
+	b.Verification = value
 	return b
 }
 
