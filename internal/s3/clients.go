@@ -163,12 +163,7 @@ func (c *Clients) Forget(name string) {
 func (c *Clients) client(p bucket.Provider) (*client, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := c.providers[p.Name]
-	if known == nil {
-		known = &provider{limiter: rate.NewLimiter(rate.Inf, 1)}
-		c.providers[p.Name] = known
-	}
-	limit(known.limiter, p.RequestsPerSecond)
+	known := c.known(p)
 	if known.client != nil && reflect.DeepEqual(known.client.provider, p) {
 		return known.client, nil
 	}
@@ -181,6 +176,18 @@ func (c *Clients) client(p bucket.Provider) (*client, error) {
 	}
 	known.client = built
 	return built, nil
+}
+
+// known is what is known under the name of p, with its limit. The caller holds
+// c.mu.
+func (c *Clients) known(p bucket.Provider) *provider {
+	known := c.providers[p.Name]
+	if known == nil {
+		known = &provider{limiter: rate.NewLimiter(rate.Inf, 1)}
+		c.providers[p.Name] = known
+	}
+	limit(known.limiter, p.RequestsPerSecond)
+	return known
 }
 
 // limit sets the rate of a token bucket. It holds a tenth of a second's tokens,
