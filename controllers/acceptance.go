@@ -39,11 +39,20 @@ func (a acceptance) workable() bool {
 	return a.reason == s3v1alpha1.ReasonAccepted || a.reason == s3v1alpha1.ReasonNotPermitted
 }
 
+// hopeless is whether only a change of the spec helps.
+func (a acceptance) hopeless() bool {
+	return a.reason == s3v1alpha1.ReasonInvalidRules || a.reason == s3v1alpha1.ReasonExpectationFailed
+}
+
 // accept judges a policy of a tenant. The provider is nil when it does not exist.
 func accept(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProvider, who tenant) acceptance {
 	a := acceptance{rules: configurationFor(policy.Spec.Rules)}
 	if _, err := dialectOf(provider).Compile(a.rules); err != nil {
 		a.verdict = refuse(s3v1alpha1.ReasonInvalidRules, describeMistakes(err))
+		return a
+	}
+	if why := unmetAlone(policy, a.rules, dialectOf(provider)); why != "" {
+		a.verdict = refuse(s3v1alpha1.ReasonExpectationFailed, why+"; "+unmetMeans)
 		return a
 	}
 	if provider == nil {

@@ -41,10 +41,11 @@ const (
 type PolicyReconciler struct {
 	// Client reads policies and providers from a cache and Secrets from the API
 	// server.
-	Client   client.Client
-	Buckets  Buckets
-	Recorder events.EventRecorder
-	Clock    clock.PassiveClock
+	Client     client.Client
+	Buckets    Buckets
+	Preflights Prober
+	Recorder   events.EventRecorder
+	Clock      clock.PassiveClock
 	// Namespace is the operator's: the Secrets of providers are there.
 	Namespace string
 	// DriftCheckInterval is the time between two looks at a bucket of a policy
@@ -53,11 +54,12 @@ type PolicyReconciler struct {
 	// Concurrency is how many policies are worked on at a time.
 	Concurrency int
 
-	writes  writeLog
-	looks   lookLog
-	health  healthLog
-	surveys surveyLog
-	retries retries
+	writes        writeLog
+	looks         lookLog
+	health        healthLog
+	surveys       surveyLog
+	verifications verificationLog
+	retries       retries
 }
 
 // The operator reads policies and providers, and marks policies that clean up
@@ -98,6 +100,7 @@ func (r *PolicyReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 func (r *PolicyReconciler) reconcile(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
 	// A signal to stop must not come between a write to a bucket and the status
 	// that tells of it: the pass is finished, and the manager waits for it.
+	stop := ctx
 	work, cancelWork := workContext(ctx)
 	defer cancelWork()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reconcileTimeout)
@@ -113,6 +116,12 @@ func (r *PolicyReconciler) reconcile(ctx context.Context, policy *s3v1alpha1.Buc
 	if err == nil {
 		err = r.publish(ctx, policy, o)
 	}
+	if err == nil && verifies(policy) {
+		// Nobody waits for the answers of endpoints to learn of the buckets.
+		if o.verification = r.verify(stop, policy, o); stop.Err() == nil {
+			err = r.store(ctx, policy, o)
+		}
+	}
 	if err != nil {
 		return r.lookAgain(policy, err)
 	}
@@ -124,7 +133,7 @@ func (r *PolicyReconciler) reconcile(ctx context.Context, policy *s3v1alpha1.Buc
 func (r *PolicyReconciler) result(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, o outcome) (ctrl.Result, error) {
 	interval := r.interval(policy)
 	result, err := o.result(interval, r.now())
-	r.looks.expectEarly(policy.UID, err != nil || o.waits())
+	r.looks.expectEarly(policy.UID, err != nil || o.waits() || o.verifiesBefore(interval, r.now()))
 	switch {
 	case err != nil:
 		result.RequeueAfter = min(r.retries.next(policy.UID), wait.Jitter(interval, jitterFactor))
@@ -151,22 +160,31 @@ func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// publish writes the status when it changed and then, when it is stored, tells
-// events what became different.
+// publish stores what a pass did to the buckets, and tells events of those that
+// left too.
 func (r *PolicyReconciler) publish(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, o outcome) error {
-	status := statusFor(policy, o, r.now())
-	var happened []event
-	if !equality.Semantic.DeepEqual(policy.Status, status) {
-		if err := r.applyStatus(ctx, policy, status); err != nil {
-			return err
-		}
-		happened = slices.Concat(eventsFor(policy.Status, status), lintEvents(policy, o))
+	if err := r.store(ctx, policy, o); err != nil {
+		return err
 	}
 	if len(o.buckets) > 0 {
 		r.surveys.told(policy.UID)
 	}
 	if policy.DeletionTimestamp.IsZero() {
-		happened = append(happened, departureEvents(o)...)
+		record(ctx, r.Recorder, policy, departureEvents(o))
+	}
+	return nil
+}
+
+// store writes the status when it changed and then, when it is stored, tells
+// events what became different. The policy has the new status afterwards.
+func (r *PolicyReconciler) store(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, o outcome) error {
+	status := statusFor(policy, o, r.now())
+	if equality.Semantic.DeepEqual(policy.Status, status) {
+		return nil
+	}
+	happened := slices.Concat(eventsFor(policy.Status, status), lintEvents(policy, o))
+	if err := r.applyStatus(ctx, policy, status); err != nil {
+		return err
 	}
 	record(ctx, r.Recorder, policy, happened)
 	return nil
@@ -179,6 +197,10 @@ func (r *PolicyReconciler) applyStatus(ctx context.Context, policy *s3v1alpha1.B
 	}
 	if err := r.Client.Status().Apply(ctx, apply, client.FieldOwner(FieldOwner), client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply the status: %w", err)
+	}
+	policy.Status = status
+	if apply.ResourceVersion != nil {
+		policy.ResourceVersion = *apply.ResourceVersion
 	}
 	return nil
 }
@@ -215,6 +237,7 @@ func (r *PolicyReconciler) forget(policy types.UID) {
 	r.surveys.forget(policy)
 	r.looks.expectEarly(policy, false)
 	r.retries.forget(policy)
+	r.verifications.forget(policy)
 }
 
 // interval is the time between two looks at the buckets of a policy.

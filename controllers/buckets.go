@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 
+	"github.com/bucketcors/bucketcors/internal/browser"
 	"github.com/bucketcors/bucketcors/internal/bucket"
 	"github.com/bucketcors/bucketcors/internal/cors"
 )
@@ -25,6 +26,38 @@ type Bucket interface {
 // Buckets opens buckets. Opening costs no request.
 type Buckets interface {
 	Open(ctx context.Context, provider bucket.Provider, location bucket.Location) (Bucket, error)
+}
+
+// Prober sends live preflights.
+type Prober interface {
+	// Probe asks one place where browsers reach a bucket, and returns what is not as
+	// predicted. An error is that of the context: not all was asked.
+	Probe(ctx context.Context, ask Preflights) ([]PreflightFinding, error)
+}
+
+// Preflights are what is asked of one place.
+type Preflights struct {
+	// Provider and Location are the bucket. Its service is asked, unless there is an
+	// Endpoint: the base URL under which browsers reach the objects of the bucket.
+	Provider bucket.Provider
+	Location bucket.Location
+	Endpoint string
+	// AllowedHosts are the hosts that Endpoint may name, as a BucketProvider has them.
+	AllowedHosts []string
+	// Requests are what browsers do, and Predicted what answers them.
+	Requests  []browser.Request
+	Predicted *cors.Policy
+}
+
+// PreflightFinding is something that is not as predicted.
+type PreflightFinding struct {
+	// Reason is one of the reasons for which the condition Verified is False.
+	Reason string
+	// Message is a sentence for people, the same each time the same is found: what
+	// was asked and answered, who answered as far as that can be told, what to do.
+	Message string
+	// Passing is whether it may pass by itself within two minutes of a write.
+	Passing bool
 }
 
 // Connections are what Buckets holds of each provider.

@@ -31,11 +31,24 @@ type contribution struct {
 // or it is suspended or only observes) brings those of its rules that are in
 // force: what live has of them, see inForce. They have to be permitted too.
 func contributionsTo(key bucketKey, holders []claimant, live cors.Configuration, observer *s3v1alpha1.BucketCORSPolicy) []contribution {
-	whole := make([]bool, len(holders)) // those who bring what they are written to
-	wanted := sets.New[string]()
+	return contributionsOf(key, holders, bringingAll(key, holders, observer), live)
+}
+
+// bringingAll says of each holder whether it brings its rules as they are written.
+func bringingAll(key bucketKey, holders []claimant, observer *s3v1alpha1.BucketCORSPolicy) []bool {
+	whole := make([]bool, len(holders))
 	for i, holder := range holders {
 		seen := observer != nil && holder.policy.UID == observer.UID && !holder.policy.Spec.Suspend
 		whole[i] = enforces(holder, key) || seen && enforceable(holder, key)
+	}
+	return whole
+}
+
+// contributionsOf is contributionsTo for holders of which it is known whether they
+// bring their rules whole, or what is in force of them.
+func contributionsOf(key bucketKey, holders []claimant, whole []bool, live cors.Configuration) []contribution {
+	wanted := sets.New[string]()
+	for i, holder := range holders {
 		if rulesHash := statusBefore(holder.policy, key).RulesHash; !whole[i] && rulesHash != "" {
 			wanted.Insert(rulesHash)
 		}
@@ -123,6 +136,9 @@ type composition struct {
 	parts []part
 	// refused are those that do not, in order.
 	refused []refusal
+	// unmet are the policies with an expectation that their rules would not meet
+	// here, so that what is in force of them is there instead; in no order.
+	unmet []refusal
 }
 
 // part is where the rules of a policy are: the first at from, and the last before
@@ -132,10 +148,11 @@ type part struct {
 	from, to int
 }
 
-// refusal is a contribution for which there is no room.
+// refusal is a policy whose rules are left out.
 type refusal struct {
 	policy *s3v1alpha1.BucketCORSPolicy
-	// why is a sentence that names the limit and the policies that come first.
+	// why is a sentence: for want of room it names the limit and the policies that
+	// come first, for an expectation what is missing.
 	why string
 }
 
@@ -230,7 +247,16 @@ func (c composition) partOf(policy *s3v1alpha1.BucketCORSPolicy) (part, bool) {
 
 // refusalOf is why there is no room for a policy; empty when there is.
 func (c composition) refusalOf(policy *s3v1alpha1.BucketCORSPolicy) string {
-	for _, r := range c.refused {
+	return whyOf(c.refused, policy)
+}
+
+// unmetOf is which expectation of a policy is not met; empty when all are.
+func (c composition) unmetOf(policy *s3v1alpha1.BucketCORSPolicy) string {
+	return whyOf(c.unmet, policy)
+}
+
+func whyOf(refusals []refusal, policy *s3v1alpha1.BucketCORSPolicy) string {
+	for _, r := range refusals {
 		if r.policy.UID == policy.UID {
 			return r.why
 		}

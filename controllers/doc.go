@@ -12,9 +12,15 @@
 // Everything that is decided on the way is a pure function in a file of its own:
 // whether a policy is accepted (acceptance.go, access.go, constraints.go), who has
 // a bucket (claim.go), what the rules of those make up together (composition.go),
-// what has to be done to it (decision.go) and, when it leaves, what becomes of it
-// (departure.go), what the status says of it (status.go, report.go), and what is probably not
-// meant in rules that are accepted all the same (lint.go, shadows.go).
+// whether that meets what they expect (expectations.go), what has to be done to it
+// (decision.go) and, when it leaves, what becomes of it (departure.go), what the
+// status says of it (status.go, report.go), what live preflights tell
+// (verification.go), and what is probably not meant in rules that are accepted all
+// the same (lint.go, shadows.go).
+//
+// Where a policy asks for it, live preflights are sent at the end of a pass
+// (verify.go), when the status of its buckets is stored already: an endpoint that
+// does not answer keeps nobody waiting, and a policy is told twice what changed.
 //
 // What is known of a bucket from before a pass comes from three places. The status
 // tells what was seen and written. The log of writes (writes.go) tells what no

@@ -100,7 +100,7 @@ func (r *PolicyReconciler) cleanUp(ctx context.Context, policy *s3v1alpha1.Bucke
 	}
 	o := outcome{acceptance: accept(policy, around.provider, around.tenant), service: around.service()}
 	switch o.acceptance.reason {
-	case s3v1alpha1.ReasonInvalidRules:
+	case s3v1alpha1.ReasonInvalidRules, s3v1alpha1.ReasonExpectationFailed:
 		// Rules that were never applied do not keep the policy here.
 		o.acceptance.verdict = verdict{metav1.ConditionTrue, s3v1alpha1.ReasonAccepted, "the policy is going away: its rules no longer matter"}
 	case s3v1alpha1.ReasonProviderNotFound:

@@ -36,6 +36,8 @@ var statusReasons = []string{
 	s3v1alpha1.ReasonRejectedByServer, s3v1alpha1.ReasonThrottled, s3v1alpha1.ReasonUnreachable,
 	s3v1alpha1.ReasonTimeout, s3v1alpha1.ReasonServerError,
 	s3v1alpha1.ReasonDoesNotFit, s3v1alpha1.ReasonNotSaved, s3v1alpha1.ReasonInvalidEndpoint, s3v1alpha1.ReasonInvalidCABundle,
+	s3v1alpha1.ReasonExpectationFailed, s3v1alpha1.ReasonVerified, s3v1alpha1.ReasonPreflightMismatch,
+	s3v1alpha1.ReasonEndpointUnreachable, s3v1alpha1.ReasonEndpointNotAllowed, s3v1alpha1.ReasonNotSynced, s3v1alpha1.ReasonNotAsked,
 	// While a policy is going away.
 	s3v1alpha1.ReasonRemoved, s3v1alpha1.ReasonKept, s3v1alpha1.ReasonRestored, s3v1alpha1.ReasonHandedOver, s3v1alpha1.ReasonSettling,
 }
@@ -82,7 +84,7 @@ func checkInvariants(policy *s3v1alpha1.BucketCORSPolicy, status s3v1alpha1.Buck
 		}
 		bounded("the message of "+c.Type, c.Message, 1, 32768)
 		switch c.Type {
-		case s3v1alpha1.ConditionReady, s3v1alpha1.ConditionAccepted, s3v1alpha1.ConditionSynced:
+		case s3v1alpha1.ConditionReady, s3v1alpha1.ConditionAccepted, s3v1alpha1.ConditionSynced, s3v1alpha1.ConditionVerified:
 		case s3v1alpha1.ConditionReconciling, s3v1alpha1.ConditionStalled:
 			if c.Status != metav1.ConditionTrue {
 				broken("%s is there and %s", c.Type, c.Status)
@@ -105,8 +107,13 @@ func checkInvariants(policy *s3v1alpha1.BucketCORSPolicy, status s3v1alpha1.Buck
 		broken("Reconciling and Stalled are both there")
 	}
 	isReady := ready.Status == metav1.ConditionTrue
-	if all := accepted.Status == metav1.ConditionTrue && synced.Status == metav1.ConditionTrue; isReady != all {
-		broken("Ready is %s, Accepted %s and Synced %s", ready.Status, accepted.Status, synced.Status)
+	verified, verifying := conditions[s3v1alpha1.ConditionVerified]
+	if verifying != verifies(policy) {
+		broken("the condition Verified is there: %t", verifying)
+	}
+	all := accepted.Status == metav1.ConditionTrue && synced.Status == metav1.ConditionTrue && (!verifying || verified.Status == metav1.ConditionTrue)
+	if isReady != all {
+		broken("Ready is %s, Accepted %s, Synced %s and Verified %s", ready.Status, accepted.Status, synced.Status, verified.Status)
 	}
 	if isReady && (reconciling || stalled) {
 		broken("Ready is True with Reconciling or Stalled there")
@@ -115,6 +122,9 @@ func checkInvariants(policy *s3v1alpha1.BucketCORSPolicy, status s3v1alpha1.Buck
 		broken("Ready is True for an old generation")
 	}
 	first := synced
+	if synced.Status == metav1.ConditionTrue && verifying {
+		first = verified
+	}
 	if accepted.Status != metav1.ConditionTrue {
 		first = accepted
 	}

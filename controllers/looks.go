@@ -45,7 +45,7 @@ func (l *lookLog) remember(task bucketTask, o bucketOutcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := lookKey{task.policy.UID, task.key}
-	if o.failure != nil || o.conflict != "" || o.action != keep {
+	if o.failure != nil || o.conflict != "" || o.unmet != "" || o.action != keep {
 		delete(l.looks, key)
 		return
 	}

@@ -25,13 +25,19 @@ type outcome struct {
 	service string
 	// dialect is how the server of the provider evaluates rules.
 	dialect *cors.Dialect
+	// provider is the policy's; nil when it does not exist.
+	provider *s3v1alpha1.BucketProvider
+	// verification is what the places where browsers reach the buckets answered;
+	// nil before they are asked.
+	verification *verification
 	// buckets are those of the spec and those that leave the policy; empty when
 	// none was looked at.
 	buckets []bucketOutcome
 }
 
 // bucketOutcome is what one pass learned of one bucket and did to it. At most
-// one of denied, conflict and failure is set; with none, action tells.
+// one of denied, conflict, unmet and failure is set, but for unmet and failure
+// together; with none, action tells.
 type bucketOutcome struct {
 	key       bucketKey
 	reference s3v1alpha1.BucketReference
@@ -43,6 +49,9 @@ type bucketOutcome struct {
 	conflict string
 	// crowded is whether that is for want of room beside their rules.
 	crowded bool
+	// unmet is which expectation of the policy is not met by what would be on the
+	// bucket, so that nothing was done to it.
+	unmet   string
 	failure *bucket.Error
 	// action is what had to be done and, without a failure, was done.
 	action action
@@ -116,10 +125,18 @@ func (o outcome) result(interval time.Duration, now time.Time) (ctrl.Result, err
 			next = min(next, waitingInterval)
 		}
 	}
+	if o.verification != nil {
+		next = min(next, o.verification.next(interval, now))
+	}
 	if len(transient) > 0 {
 		return ctrl.Result{}, fmt.Errorf("%s to be tried again: %w", count(len(transient), "bucket"), errors.Join(transient...))
 	}
 	return ctrl.Result{RequeueAfter: wait.Jitter(next, jitterFactor)}, nil
+}
+
+// verifiesBefore is whether preflights are sent again before the buckets are due.
+func (o outcome) verifiesBefore(interval time.Duration, now time.Time) bool {
+	return o.verification != nil && o.verification.next(interval, now) < interval
 }
 
 // waits is whether something of the policy is looked at again soon, for which
@@ -136,7 +153,7 @@ func (b bucketOutcome) waits() bool {
 // policy.
 func (o outcome) hopeless() bool {
 	if len(o.buckets) == 0 {
-		return o.acceptance.reason == s3v1alpha1.ReasonInvalidRules
+		return o.acceptance.hopeless()
 	}
 	return !slices.ContainsFunc(o.buckets, func(b bucketOutcome) bool {
 		return b.failure == nil || b.failure.Fate != bucket.Invalid

@@ -144,6 +144,10 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, sameGeneration bool, 
 		}
 		b.ConfigurationHash, b.RulesHash, b.SharedWith = "", "", nil
 		return bucketReport{BucketStatus: b, known: true}
+	case o.unmet != "" && o.failure == nil:
+		b.State, b.Reason = s3v1alpha1.BucketFailed, s3v1alpha1.ReasonExpectationFailed
+		b.Message = truncate(o.unmet, maxMessageLength)
+		return bucketReport{BucketStatus: b, known: true}
 	case o.failure != nil:
 		return failureReport(b, o, wasSynced, now)
 	case o.leaving:

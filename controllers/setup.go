@@ -38,7 +38,7 @@ const (
 
 // SetupWithManager adds the reconciler to a manager.
 func (r *PolicyReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
-	if r.Client == nil || r.Buckets == nil || r.Recorder == nil || r.Clock == nil || r.Namespace == "" || r.DriftCheckInterval <= 0 {
+	if r.Client == nil || r.Buckets == nil || r.Preflights == nil || r.Recorder == nil || r.Clock == nil || r.Namespace == "" || r.DriftCheckInterval <= 0 {
 		return errors.New("set up the policy reconciler: a required field is not set")
 	}
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &s3v1alpha1.BucketCORSPolicy{}, bucketIndex, indexBuckets); err != nil {

@@ -31,19 +31,22 @@ const (
 // not learn is taken from the status before it, which the policy carries.
 func statusFor(policy *s3v1alpha1.BucketCORSPolicy, o outcome, now time.Time) s3v1alpha1.BucketCORSPolicyStatus {
 	reports := bucketReports(policy, o, now)
+	accepted := o.accepted()
 	synced := syncedVerdict(policy, o, reports)
+	verified := verifiedVerdict(policy, o)
 	ready := verdict{metav1.ConditionTrue, s3v1alpha1.ReasonReady, synced.message}
-	for _, v := range []verdict{o.acceptance.verdict, synced} {
-		if v.status != metav1.ConditionTrue {
-			ready = v
+	for _, v := range []*verdict{&accepted, &synced, verified} {
+		if v != nil && v.status != metav1.ConditionTrue {
+			ready = *v
 			break
 		}
 	}
 
 	conditions := map[string]*verdict{
 		s3v1alpha1.ConditionReady:       &ready,
-		s3v1alpha1.ConditionAccepted:    &o.acceptance.verdict,
+		s3v1alpha1.ConditionAccepted:    &accepted,
 		s3v1alpha1.ConditionSynced:      &synced,
+		s3v1alpha1.ConditionVerified:    verified,
 		s3v1alpha1.ConditionReconciling: reconcilingVerdict(o, ready),
 		s3v1alpha1.ConditionStalled:     stalledVerdict(o, ready),
 	}
@@ -52,7 +55,7 @@ func statusFor(policy *s3v1alpha1.BucketCORSPolicy, o outcome, now time.Time) s3
 		BucketSummary:      summarize(policy, reports),
 	}
 	for _, conditionType := range []string{
-		s3v1alpha1.ConditionReady, s3v1alpha1.ConditionAccepted, s3v1alpha1.ConditionSynced,
+		s3v1alpha1.ConditionReady, s3v1alpha1.ConditionAccepted, s3v1alpha1.ConditionSynced, s3v1alpha1.ConditionVerified,
 		s3v1alpha1.ConditionReconciling, s3v1alpha1.ConditionStalled,
 	} {
 		if v := conditions[conditionType]; v != nil {
@@ -168,7 +171,7 @@ func stalledVerdict(o outcome, ready verdict) *verdict {
 	if reconcilingVerdict(o, ready) != nil {
 		return nil
 	}
-	if o.acceptance.reason == s3v1alpha1.ReasonInvalidRules {
+	if o.acceptance.hopeless() {
 		return &verdict{metav1.ConditionTrue, o.acceptance.reason, ready.message}
 	}
 	for _, b := range o.buckets {

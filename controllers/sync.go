@@ -20,7 +20,7 @@ func (r *PolicyReconciler) sync(ctx context.Context, policy *s3v1alpha1.BucketCO
 	if err != nil {
 		return outcome{}, err
 	}
-	o := outcome{acceptance: accept(policy, around.provider, around.tenant), service: around.service(), dialect: dialectOf(around.provider)}
+	o := outcome{acceptance: accept(policy, around.provider, around.tenant), provider: around.provider, service: around.service(), dialect: dialectOf(around.provider)}
 	if !o.acceptance.workable() || policy.Spec.Suspend {
 		return o, nil
 	}
@@ -35,9 +35,13 @@ func (r *PolicyReconciler) syncBucket(ctx context.Context, task bucketTask) buck
 	live, err := task.bucket.GetCORS(ctx)
 	if err != nil {
 		o.failure = failureOf(err)
+		o.unmet = task.compose(cors.Configuration{}).unmetOf(task.policy)
 		return o
 	}
 	c := task.compose(live)
+	if o.unmet = c.unmetOf(task.policy); o.unmet != "" {
+		return o
+	}
 	if why := c.refusalOf(task.policy); why != "" {
 		o.crowded, o.conflict = true, why+"; until then none of its rules is on the bucket"
 		return o
@@ -113,6 +117,8 @@ func (r *PolicyReconciler) apply(ctx context.Context, task bucketTask, v view, o
 // desired is what a policy wants on a bucket.
 type desired struct {
 	hash string
+	// configuration is that which is wanted; empty unless the policy verifies it.
+	configuration cors.Configuration
 	// rulesHash is of the policy's own rules in it.
 	rulesHash string
 	// sharedWith are the other policies whose rules are there, as namespace/name.
@@ -123,6 +129,9 @@ type desired struct {
 
 func desiredOf(c composition, policy *s3v1alpha1.BucketCORSPolicy, live cors.Configuration) *desired {
 	d := &desired{hash: cors.Hash(c.configuration), sharedWith: c.others(policy), shadows: c.shadowsOf(policy)}
+	if verifies(policy) {
+		d.configuration = c.configuration
+	}
 	if part, found := c.partOf(policy); found {
 		rules := c.configuration.Rules
 		// Where the server makes up ids, the rules are known by those.

@@ -187,7 +187,7 @@ func (t bucketTask) compose(live cors.Configuration) composition {
 	if observes(t.policy) {
 		observer = t.policy
 	}
-	return compose(contributionsTo(t.key, t.claim.holders, live, observer))
+	return composeFor(t.key, t.claim.holders, live, observer)
 }
 
 // ours is whether a configuration is the one that the bucket would have to have
@@ -203,7 +203,7 @@ func (t bucketTask) ours(live cors.Configuration) bool {
 	who := t.tenant
 	who.terminating = false
 	claim := claimOn(t.key, append(claimants, claimant{policy, t.provider, who}))
-	return claim.holds(policy) && cors.Equal(compose(contributionsTo(t.key, claim.holders, live, nil)).configuration, live)
+	return claim.holds(policy) && cors.Equal(composeFor(t.key, claim.holders, live, nil).configuration, live)
 }
 
 // ownWrite is the last write of this policy to the bucket that is remembered.

@@ -97,7 +97,7 @@ func (r *PolicyReconciler) connections(ctx context.Context, tasks []bucketTask) 
 func (r *PolicyReconciler) workOn(ctx context.Context, task bucketTask, connections map[string]connection) (o bucketOutcome, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			logf.FromContext(ctx).Error(fmt.Errorf("panic: %v", cause), "work on a bucket", "bucket", task.key.name, "stack", string(debug.Stack()))
+			logPanic(ctx, cause, "work on a bucket", "bucket", task.key.name)
 			o.failure = &bucket.Error{
 				Reason: bucket.ServerError, Fate: bucket.Transient,
 				Message: fmt.Sprintf("the work on bucket %q met a mistake of the operator itself, which its log describes", task.key.name),
@@ -117,6 +117,12 @@ func (r *PolicyReconciler) workOn(ctx context.Context, task bucketTask, connecti
 		return r.leave(ctx, task, connections), nil
 	}
 	return r.stay(ctx, task, connections), nil
+}
+
+// logPanic tells of a mistake of the operator itself, which ends what was being done
+// and nothing else.
+func logPanic(ctx context.Context, cause any, doing string, about ...any) {
+	logf.FromContext(ctx).Error(fmt.Errorf("panic: %v", cause), doing, append(about, "stack", string(debug.Stack()))...)
 }
 
 // changedMeanwhile is why a pass is given up: what it knows of the policy is not

@@ -3,6 +3,7 @@
 package v1alpha1_test
 
 import (
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,8 +20,8 @@ buckets: [{name: app-assets}]
 rules: [{allowedOrigins: ["https://app.example.com"], allowedMethods: [GET]}]
 `,
 		object:   func() client.Object { return &v1alpha1.BucketCORSPolicy{} },
-		accepted: acceptedPolicies(),
-		refused:  refusedPolicies(),
+		accepted: slices.Concat(acceptedPolicies(), acceptedExpectations()),
+		refused:  slices.Concat(refusedPolicies(), refusedExpectations()),
 	}
 }
 
@@ -55,6 +56,18 @@ rules:
   allowedHeaders: [content-type, "x-amz-*"]
   exposeHeaders: [ETag]
   maxAgeSeconds: 3000
+expectations:
+- name: browser upload
+  origin: https://app.example.com
+  method: PUT
+  headers: [content-type]
+  exposes: [ETag]
+  credentials: Omit
+  outcome: Allowed
+- name: maps
+  origin: https://app.example.com
+  preset: RangeReader
+verification: {preflight: Enabled, endpoints: ["https://cdn.example.com"]}
 mode: Observe
 sharing: Shared
 priority: 100

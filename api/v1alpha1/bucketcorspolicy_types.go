@@ -345,9 +345,8 @@ type Expectation struct {
 
 // PageOrigin is the origin of one page, as a browser sends it.
 //
-// +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=512
-// +kubebuilder:validation:XValidation:rule="self == 'null' || self.matches('^[a-z][a-z0-9+.-]*://[^/?#@*A-Z[:space:]]+$')",message="must be one origin as a browser sends it, such as https://app.example.com: lower case, no path, no slash at the end, no *"
+// +kubebuilder:validation:XValidation:rule="self == 'null' || self.matches('^[a-z][a-z0-9+.-]*://([[][0-9a-f:.]+[]]|[a-z0-9._-]+)(:[0-9]{1,5})?$')",message="must be one origin as a browser sends it, such as https://app.example.com: lower case, other letters as in xn--bcher-kva.example, no path, no slash at the end, no *"
 // +kubebuilder:validation:XValidation:rule="!self.matches('^(http://.*:80|https://.*:443)$')",message="must not have the port that is the scheme's own: browsers leave it out"
 type PageOrigin string
 
@@ -432,7 +431,6 @@ const (
 
 // VerificationEndpoint is a base URL under which browsers reach objects.
 //
-// +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=512
 // +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && size(url(self).getHostname()) > 0 && !self.matches('[?#@ ]')",message="must be an http or https URL with a host and without user, query or fragment, such as https://cdn.example.com"
 type VerificationEndpoint string

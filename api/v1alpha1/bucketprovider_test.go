@@ -4,6 +4,7 @@ package v1alpha1_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,8 +20,8 @@ func bucketProvider() kind {
 		crdFile:  "s3.bucketcors.dev_bucketproviders.yaml",
 		spec:     `region: us-east-1`,
 		object:   func() client.Object { return &v1alpha1.BucketProvider{} },
-		accepted: acceptedProviders(),
-		refused:  refusedProviders(),
+		accepted: slices.Concat(acceptedProviders(), acceptedAllowedHosts()),
+		refused:  slices.Concat(refusedProviders(), refusedAllowedHosts()),
 	}
 }
 
@@ -82,6 +83,8 @@ access:
     allowedMethods: [GET, HEAD, PUT]
     wildcardOriginMethods: [GET, HEAD]
     allowedHeaders: [content-type, "x-amz-*"]
+verification:
+  allowedHosts: [cdn.example.com, "*.cdn.example.com:8443", 192.0.2.7, "2001:db8::/32"]
 requestsPerSecond: 50
 `},
 		{name: "a region of one character", spec: `region: a`},

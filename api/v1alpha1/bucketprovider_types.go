@@ -132,7 +132,8 @@ type ProviderVerification struct {
 	//
 	// Loopback, link-local and other special addresses are refused unless they are
 	// among these. Private addresses are refused unless they are, or the host is
-	// named without "*".
+	// named without "*". A range opens such addresses only where it lies within their
+	// own: 0.0.0.0/0 opens public addresses alone.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -145,7 +146,7 @@ type ProviderVerification struct {
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=260
-// +kubebuilder:validation:XValidation:rule="self.matches('^([*][.])?[a-z0-9]([a-z0-9_.-]*[a-z0-9])?(:[0-9]{1,5})?$') || self.matches('^[0-9a-f:.]+(/[0-9]{1,3})?$')",message="must be a host such as cdn.example.com, *.example.com or cdn.example.com:8443, an address such as 192.0.2.7, or a range such as 192.0.2.0/24, in lower case, without scheme or path"
+// +kubebuilder:validation:XValidation:rule="self.matches('^([*][.])?[a-z0-9]([a-z0-9_.-]*[a-z0-9])?(:[0-9]{1,5})?$') || self.matches('^[0-9a-f:.]+(/[0-9]{1,3})?$') || self.matches('^[[][0-9a-f:.]+[]]:[0-9]{1,5}$')",message="must be a host such as cdn.example.com, *.example.com or cdn.example.com:8443, an address such as 192.0.2.7, or a range such as 192.0.2.0/24, in lower case, without scheme or path"
 type AllowedHost string
 
 // Addressing is where the name of a bucket goes in a request.

@@ -195,12 +195,16 @@ var bounds = map[string]struct {
 	"minLength": {"should be at least %d chars long", -1},
 	"maximum":   {"should be less than or equal to %d", 1},
 	"minimum":   {"should be greater than or equal to %d", -1},
+
+	"minProperties": {"should have at least %d properties", -1},
 }
 
 // measure is what a bound is about.
 func measure(value any) int64 {
 	switch value := value.(type) {
 	case []any:
+		return int64(len(value))
+	case map[string]any:
 		return int64(len(value))
 	case string:
 		return int64(utf8.RuneCountInString(value))
@@ -239,7 +243,9 @@ func (n node) constraints() []constraint {
 			}
 		case "x-kubernetes-validations":
 			for _, rule := range value.([]any) {
-				add(n.path, rule.(map[string]any)["message"].(string))
+				rule := rule.(map[string]any)
+				field, _ := rule["fieldPath"].(string)
+				add(n.path+field, rule["message"].(string))
 			}
 		default:
 			if b, ok := bounds[keyword]; ok {

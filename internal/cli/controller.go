@@ -144,11 +144,13 @@ func (o *controllerOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	buckets := bucketOpener{s3.New(s3.Options{Version: buildVersion()})}
+	clients := s3.New(s3.Options{Version: buildVersion()})
+	buckets := bucketOpener{clients}
 	recorder := mgr.GetEventRecorder(controllers.FieldOwner)
 	policies := &controllers.PolicyReconciler{
 		Client:             mgr.GetClient(),
 		Buckets:            buckets,
+		Preflights:         preflights{clients},
 		Recorder:           recorder,
 		Clock:              clock.RealClock{},
 		Namespace:          o.namespace,

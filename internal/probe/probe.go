@@ -5,6 +5,7 @@ package probe
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/bucketcors/bucketcors/internal/browser"
@@ -103,13 +104,20 @@ const StrangerName = "stranger"
 // Probe asks a target about requests, one after the other, and about one of a
 // stranger. The results are in the order of the requests, that of the stranger
 // last. After an answer that tells that nobody is there, such as Unreachable, the
-// rest is not asked, and not among the results.
+// rest is not asked, and not among the results; nor is what ctx leaves no time for.
 func (p *Prober) Probe(ctx context.Context, t Target, requests []browser.Request) []Result {
-	panic("not written yet")
-}
-
-// Settle is Probe, repeated until everything is as predicted or what is not cannot
-// pass by itself, for patience at most.
-func (p *Prober) Settle(ctx context.Context, t Target, requests []browser.Request, patience time.Duration) []Result {
-	panic("not written yet")
+	all := append(slices.Clone(requests), stranger(requests))
+	target, err := parseTarget(t.URL)
+	if err != nil {
+		return []Result{{
+			Request: all[0], Class: Unreachable,
+			Message: "nothing was sent: " + err.Error(), Advice: "correct the URL",
+		}}
+	}
+	s := newSender(p.options, target)
+	q := inquiry{
+		target: t, timeout: s.options.Timeout,
+		ask: func(a ask) (reply, bool) { return s.send(ctx, a) },
+	}
+	return q.run(all)
 }

@@ -24,7 +24,8 @@ type ProviderVerificationApplyConfiguration struct {
 	//
 	// Loopback, link-local and other special addresses are refused unless they are
 	// among these. Private addresses are refused unless they are, or the host is
-	// named without "*".
+	// named without "*". A range opens such addresses only where it lies within their
+	// own: 0.0.0.0/0 opens public addresses alone.
 	AllowedHosts []apiv1alpha1.AllowedHost `json:"allowedHosts,omitempty"`
 }
 

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
+	"github.com/bucketcors/bucketcors/controllers"
+	"github.com/bucketcors/bucketcors/internal/probe"
+	"github.com/bucketcors/bucketcors/internal/s3"
+)
+
+// preflights let the reconciler send preflights. It is its controllers.Prober.
+type preflights struct {
+	clients *s3.Clients
+}
+
+// Probe implements controllers.Prober. It counts for the limit of the provider.
+func (p preflights) Probe(ctx context.Context, ask controllers.Preflights) ([]controllers.PreflightFinding, error) {
+	target, client, err := reach(ask)
+	if err != nil {
+		return []controllers.PreflightFinding{{Reason: s3v1alpha1.ReasonEndpointNotAllowed, Message: err.Error()}}, nil
+	}
+	// Connections to endpoints are few and far between, and the guard of the next
+	// time may be another.
+	defer client.CloseIdleConnections()
+	prober := probe.New(probe.Options{
+		Client:    client,
+		Wait:      func(ctx context.Context) error { return p.clients.Wait(ctx, ask.Provider) },
+		UserAgent: "bucketcors/" + buildVersion(),
+	})
+	results := prober.Probe(ctx, probe.Target{URL: target, Predicted: ask.Predicted}, ask.Requests)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return findingsOf(results), nil
+}
+
+// reach is the URL that is asked, and who may go there: anybody to the service of
+// the provider, and to an endpoint that a policy names as the provider allows. An
+// error is why nothing can be sent.
+func reach(ask controllers.Preflights) (target string, client *http.Client, err error) {
+	roots, err := s3.TrustedRoots(ask.Provider)
+	if err != nil {
+		return "", nil, err
+	}
+	service, err := s3.BucketURL(ask.Provider, ask.Location)
+	if err != nil {
+		return "", nil, err
+	}
+	if ask.Endpoint == "" {
+		return service, probe.NewServiceClient(roots), nil
+	}
+	if sameOrigin(ask.Endpoint, service) {
+		return ask.Endpoint, probe.NewServiceClient(roots), nil
+	}
+	client, err = guardedClient(ask.AllowedHosts, roots)
+	return ask.Endpoint, client, err
+}
+
+func guardedClient(allowedHosts []string, roots *x509.CertPool) (*http.Client, error) {
+	guard, err := probe.NewGuard(allowedHosts)
+	if err != nil {
+		return nil, fmt.Errorf("spec.verification.allowedHosts of the BucketProvider: %w", err)
+	}
+	return guard.NewClient(roots), nil
+}
+
+// sameOrigin is whether two URLs name the same scheme, host and port.
+func sameOrigin(a, b string) bool {
+	first, err := url.Parse(a)
+	if err != nil {
+		return false
+	}
+	second, err := url.Parse(b)
+	return err == nil && strings.EqualFold(first.Scheme, second.Scheme) &&
+		strings.EqualFold(first.Hostname(), second.Hostname()) && portOf(first) == portOf(second)
+}
+
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	return map[string]string{"http": "80", "https": "443"}[strings.ToLower(u.Scheme)]
+}
+
+// findingsOf are what is not as predicted, the same once.
+func findingsOf(results []probe.Result) []controllers.PreflightFinding {
+	var findings []controllers.PreflightFinding
+	alike := map[string]int{}
+	for _, result := range results {
+		if result.Class == probe.AsPredicted {
+			continue
+		}
+		finding := controllers.PreflightFinding{Reason: s3v1alpha1.ReasonPreflightMismatch, Message: result.Message, Passing: result.MayPass()}
+		switch result.Class { //nolint:exhaustive // the others are mismatches
+		case probe.Unreachable:
+			finding.Reason = s3v1alpha1.ReasonEndpointUnreachable
+		case probe.NotAllowed:
+			finding.Reason = s3v1alpha1.ReasonEndpointNotAllowed
+		}
+		if result.Advice != "" {
+			finding.Message += "; " + result.Advice
+		}
+		if alike[finding.Message]++; alike[finding.Message] == 1 {
+			findings = append(findings, finding)
+		}
+	}
+	return findings
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bucketcors/bucketcors/internal/browser"
+	"github.com/bucketcors/bucketcors/internal/cors"
+)
+
+// finding is what an answer tells.
+type finding struct {
+	class           Class
+	message, advice string
+}
+
+// final reports whether nothing else is worth asking after the finding.
+func (f finding) final() bool {
+	switch f.class {
+	case Unreachable, NotAllowed, WrongRegion, BucketMissing, NotS3:
+		return true
+	case AsPredicted, Stale, AnotherRule, OriginStripped, CacheUnkeyed, VendorDefault, ProxyAnswers, Unexplained:
+	}
+	return false
+}
+
+// inquiry finds out what the answers of a target tell. It knows no network: it
+// learns all from ask, and does the same whenever the answers are the same.
+type inquiry struct {
+	target  Target
+	timeout time.Duration
+	// ask returns false when no more can be learned.
+	ask func(ask) (reply, bool)
+
+	rounds []round
+	// looked is what looking for S3 behind the answers found; nil before that.
+	looked *sight
+	// keptLooks is how often kept has looked.
+	keptLooks int
+	// seen are all answers.
+	seen []reply
+}
+
+// round is one preflight, and what came of it.
+type round struct {
+	request           browser.Request
+	ask               ask
+	reply             reply
+	decision          cors.Decision // zero when nothing is predicted
+	allowed, expected bool
+	refusal           *browser.Refusal // why not allowed
+	finding           finding
+}
+
+func (r *round) stranger() bool { return r.request.Name == StrangerName }
+
+// run asks for the requests, that of the stranger among them, until an answer
+// tells that nobody is there.
+func (q *inquiry) run(requests []browser.Request) []Result {
+	for _, request := range requests {
+		r := round{request: request, ask: preflight(request)}
+		var ok bool
+		if r.reply, ok = q.send(r.ask); !ok {
+			break
+		}
+		if p := q.target.Predicted; p != nil {
+			r.decision = p.Decide(r.ask.Request)
+			r.expected = request.CheckPreflight(predictedAnswer(r.decision)) == nil
+		}
+		if r.reply.err == nil {
+			r.refusal = request.CheckPreflight(r.reply.Answer)
+			r.allowed = r.refusal == nil
+		}
+		r.finding = q.judge(&r)
+		q.rounds = append(q.rounds, r)
+		if r.finding.final() {
+			break
+		}
+	}
+	q.judgeReads()
+	q.agree()
+	return q.results()
+}
+
+// send asks, and remembers the answer.
+func (q *inquiry) send(a ask) (reply, bool) {
+	r, ok := q.ask(a)
+	if ok && r.err == nil {
+		q.seen = append(q.seen, r)
+	}
+	return r, ok
+}
+
+// judge says what the answer to one preflight tells, and asks more if it is not as
+// predicted.
+func (q *inquiry) judge(r *round) finding {
+	if f, ok := q.elsewhere(r); ok {
+		return f
+	}
+	if q.asPredicted(r) {
+		return q.fine(r)
+	}
+	for _, explain := range []func(*round) (finding, bool){
+		q.stripped, q.doubled, q.ofAnother, q.stale, q.notFromS3, q.vendorDefault, q.kept, q.anotherRule, q.doubtful, q.rewritten,
+	} {
+		if f, ok := explain(r); ok {
+			return f
+		}
+	}
+	return q.unexplained(r)
+}
+
+// elsewhere is an answer, or none, that tells where the bucket is not.
+func (q *inquiry) elsewhere(r *round) (finding, bool) {
+	a := r.reply
+	switch code := a.document.Code; {
+	case a.err != nil:
+		return unanswered(a.err, q.timeout), true
+	case a.redirects() || isRedirectCode(code):
+		return redirected(a), true
+	case a.bucketMissing() && r.decision.Reason != cors.BucketMissing:
+		return bucketMissing(a), true
+	case a.Status == http.StatusTooManyRequests, a.Status == http.StatusBadGateway,
+		a.Status == http.StatusServiceUnavailable, a.Status == http.StatusGatewayTimeout:
+		return finding{
+			class:   Unreachable,
+			message: fmt.Sprintf("the service does not answer: %s came back", a.said()),
+			advice:  "this often passes by itself; otherwise check the service, and what is in front of it",
+		}, true
+	}
+	return finding{}, false
+}
+
+func isRedirectCode(code string) bool { return slices.Contains(redirectCodes, code) }
+
+func bucketMissing(a reply) finding {
+	return finding{
+		class:   BucketMissing,
+		message: fmt.Sprintf("there is no such bucket (%s)", a.said()),
+		advice:  "check the name of the bucket in the URL, or in the origin settings of what is in front of it",
+	}
+}
+
+func redirected(a reply) finding {
+	region, fromS3 := a.region(), isRedirectCode(a.document.Code) || a.Header.Get("X-Amz-Bucket-Region") != ""
+	switch {
+	case fromS3 && region != "":
+		return finding{
+			class:   WrongRegion,
+			message: fmt.Sprintf("the bucket is in region %s, and the answer redirects there (%s), which browsers do not follow", region, a.said()),
+			advice:  fmt.Sprintf("use the endpoint of region %s in the URL, and in the origin settings of what is in front of it", region),
+		}
+	case fromS3:
+		return finding{
+			class:   WrongRegion,
+			message: fmt.Sprintf("the bucket is in another region, and the answer redirects there (%s), which browsers do not follow", a.said()),
+			advice:  "use the endpoint of the bucket's region in the URL, and in the origin settings of what is in front of it",
+		}
+	}
+	to := a.location()
+	if to == "" {
+		to = "another path"
+	}
+	return finding{
+		class:   NotS3,
+		message: fmt.Sprintf("it is not S3 that answers: the preflight is redirected to %s (%s), which browsers do not follow", to, a.said()),
+		advice:  "use the URL that answers without a redirect, or take the redirect away for OPTIONS",
+	}
+}
+
+// asPredicted reports whether the answer is that of the rules, as far as browsers
+// care.
+func (q *inquiry) asPredicted(r *round) bool {
+	mine, its := termsOf(predictedAnswer(r.decision).Header), termsOf(r.reply.Header)
+	switch {
+	case q.target.Predicted == nil:
+		if !r.stranger() {
+			return r.allowed
+		}
+		// Strangers may be let in or not, but not by somebody else than the bucket.
+		return r.allowed && r.reply.fromS3() || !r.allowed && r.reply.Status/100 == 4 && !q.withoutOrigin(r)
+	case r.allowed != r.expected:
+		return false
+	case r.allowed:
+		return len(mine.differences(its)) == 0 && (mine.same(its) || !q.formerGives(r))
+	case gives(r.decision, r.reply):
+		return true
+	case r.reply.Status/100 != 4 && r.reply.Status/100 != r.decision.Status/100:
+		return false
+	default:
+		// Refused is refused, whatever the words, unless the words tell something.
+		return !q.withoutOrigin(r) && !q.withoutConfiguration(r) && (r.reply.fromS3() || q.behind() != nothing)
+	}
+}
+
+// fine is an answer that is as predicted.
+func (q *inquiry) fine(r *round) finding {
+	f := finding{class: AsPredicted}
+	switch {
+	case q.target.Predicted == nil && r.stranger() && r.allowed:
+		f.message = "any origin is let in, also a made-up one"
+	case q.target.Predicted == nil && r.allowed:
+		f.message = "a browser goes on"
+	case r.allowed && r.decision.Rule >= 0:
+		f.message = fmt.Sprintf("a browser goes on, by %s", ruleName(r.decision.Rule, r.decision.RuleID))
+	case r.allowed:
+		f.message = "a browser goes on, by the default of the server"
+	case q.target.Predicted == nil:
+		f.message = "a made-up origin is not let in"
+	default:
+		f.message = "a browser does not go on, as the rules say"
+	}
+	return f
+}
+
+// doubtful is an answer that differs from a prediction that is a guess, in what makes
+// no difference to who gets through.
+func (q *inquiry) doubtful(r *round) (finding, bool) {
+	harmless := r.allowed == r.expected || r.stranger() && !r.allowed
+	if r.decision.Doubts == 0 || !harmless || r.reply.Status >= 500 {
+		return finding{}, false
+	}
+	f := q.fine(r)
+	if !r.allowed && r.expected {
+		f.message = "a browser does not go on"
+	}
+	f.message += "; the answer is not quite the one expected, which was not certain: " + r.decision.Doubts.String()
+	return f, true
+}
+
+func (q *inquiry) unexplained(r *round) finding {
+	f := finding{class: Unexplained}
+	switch {
+	case q.target.Predicted == nil && r.allowed:
+		return q.fine(r)
+	case q.target.Predicted == nil:
+		f.message = "a browser does not go on: " + r.why()
+		f.advice = "give the bucket a rule that allows the request, and then name that here to have the answers compared"
+		if q.withoutConfiguration(r) {
+			f.message = "a browser does not go on, because the bucket has no CORS configuration"
+			f.advice = "give the bucket a CORS configuration"
+		}
+		return f
+	case r.expected && !r.allowed:
+		f.message = fmt.Sprintf("%s should allow it, and a browser does not go on: %s", ruleName(r.decision.Rule, r.decision.RuleID), r.why())
+	case r.allowed && !r.expected:
+		f.message = "a browser goes on, and no rule allows it"
+	case r.allowed:
+		f.message = "the answer is another than predicted: " + strings.Join(r.differences(), "; ")
+	default:
+		f.message = fmt.Sprintf("a browser does not go on, as the rules say, and yet the answer is another than predicted: %s, not %s",
+			r.reply.said(), statusText(r.decision.Status))
+	}
+	if r.decision.Doubts != 0 {
+		f.message += "; what the server does here was not certain: " + r.decision.Doubts.String()
+	}
+	f.advice = "compare the configuration that is on the bucket (aws s3api get-bucket-cors) with the one that should be, and check the dialect of the " +
+		"BucketProvider; if both are right, ask the bucket's own endpoint, past whatever is in front of it"
+	return f
+}
+
+// why is why a browser does not go on.
+func (r *round) why() string {
+	switch {
+	case r.reply.Status/100 != 2 && r.reply.fromS3():
+		return fmt.Sprintf("the bucket refuses the preflight (%s)", r.reply.said())
+	case r.reply.Status/100 != 2:
+		return fmt.Sprintf("the preflight gets %s", r.reply.said())
+	case r.refusal == nil:
+		return "the answer is not one for it"
+	}
+	return clean(r.refusal.Message, 300)
+}
+
+func (r *round) differences() []string {
+	return termsOf(predictedAnswer(r.decision).Header).differences(termsOf(r.reply.Header))
+}
+
+// results are the findings, without words that would be others the next time.
+func (q *inquiry) results() []Result {
+	results := make([]Result, 0, len(q.rounds))
+	for _, r := range q.rounds {
+		result := Result{
+			Request: r.request, Class: r.finding.class, Allowed: r.allowed, Expected: r.expected,
+			Answer: r.reply.Answer, Message: r.finding.message, Advice: r.finding.advice,
+		}
+		if r.stranger() {
+			result.Message = strings.ReplaceAll(result.Message, r.request.Origin, "a made-up origin")
+		}
+		results = append(results, result)
+	}
+	return results
+}
+
+// ruleName names a rule by its ID or, without one, by its place.
+func ruleName(index int, id string) string {
+	switch {
+	case index < 0:
+		return "the default of the server"
+	case id != "":
+		return "rule " + strconv.Quote(clean(id, 64))
+	default:
+		return fmt.Sprintf("rules[%d]", index)
+	}
+}

@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// In the package, because what is tested has no network and no exported name.
+package probe
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/xml"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/bucketcors/bucketcors/internal/browser"
+	"github.com/bucketcors/bucketcors/internal/cors"
+)
+
+// answering is a place that answers.
+type answering func(ask) reply
+
+// header makes headers of names and values.
+func header(pairs ...string) http.Header {
+	h := http.Header{}
+	for i := 0; i < len(pairs); i += 2 {
+		h.Add(pairs[i], pairs[i+1])
+	}
+	return h
+}
+
+// bucketOf answers as a bucket does. What is read is a public object.
+func bucketOf(p *cors.Policy) answering {
+	return func(a ask) reply {
+		d := p.Decide(a.Request)
+		answer := predictedAnswer(d)
+		answer.Header.Set("X-Amz-Request-Id", "4442587FB7D0A2F9")
+		if a.Method != http.MethodOptions {
+			return newReply(http.StatusPartialContent, answer.Header, []byte("x"))
+		}
+		var body []byte
+		if d.Code != "" {
+			body, _ = xml.Marshal(struct {
+				XMLName               xml.Name `xml:"Error"`
+				Code, Message, Method string
+			}{Code: d.Code, Message: d.Message, Method: d.Method})
+		}
+		return newReply(d.Status, answer.Header, body)
+	}
+}
+
+// site answers everything alike, without a trace of S3.
+func site(status int, pairs ...string) answering {
+	return func(ask) reply {
+		return newReply(status, header(pairs...), []byte("<html><body>Welcome</body></html>"))
+	}
+}
+
+// fails never answers.
+func fails(err error) answering { return func(ask) reply { return reply{err: err} } }
+
+// onlyReads is a proxy that answers preflights itself.
+func onlyReads(own, bucket answering) answering {
+	return func(a ask) reply {
+		if a.Method == http.MethodOptions {
+			return own(a)
+		}
+		return bucket(a)
+	}
+}
+
+// sending is a proxy that changes what it passes on.
+func sending(bucket answering, change func(*ask)) answering {
+	return func(a ask) reply {
+		change(&a)
+		return bucket(a)
+	}
+}
+
+// changing is a proxy that changes what comes back.
+func changing(bucket answering, change func(ask, http.Header)) answering {
+	return func(a ask) reply {
+		r := bucket(a)
+		r.Header = r.Header.Clone()
+		change(a, r.Header)
+		return r
+	}
+}
+
+// cached is a cache with the key of an ask; an empty key is not cached.
+func cached(bucket answering, key func(ask) string) answering {
+	kept := map[string]reply{}
+	fresh := 0
+	return func(a ask) reply {
+		k := key(a)
+		if k == "" {
+			return bucket(a)
+		}
+		if a.place != plain {
+			fresh++
+			k += fmt.Sprint(" fresh ", fresh)
+		}
+		if _, ok := kept[k]; !ok {
+			kept[k] = bucket(a)
+		}
+		return kept[k]
+	}
+}
+
+// inquire runs an inquiry, and tells how many asks it took.
+func inquire(target Target, at answering, requests ...browser.Request) ([]Result, int) {
+	asked := 0
+	q := inquiry{target: target, timeout: 5 * time.Second, ask: func(a ask) (reply, bool) {
+		asked++
+		return at(a), true
+	}}
+	return q.run(append(requests, stranger(requests))), asked
+}
+
+func compiled(t testing.TB, d *cors.Dialect, rules ...cors.Rule) *cors.Policy {
+	t.Helper()
+	p, err := d.Compile(cors.Configuration{Rules: rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+const (
+	app   = "https://app.example.com"
+	admin = "https://admin.example.com"
+)
+
+var (
+	uploads = cors.Rule{
+		ID: "uploads", AllowedOrigins: []string{app, admin}, AllowedMethods: []string{"GET", "PUT"},
+		AllowedHeaders: []string{"content-type"}, ExposeHeaders: []string{"ETag"}, MaxAgeSeconds: new(int32(600)),
+	}
+	everybody = cors.Rule{AllowedOrigins: []string{"*"}, AllowedMethods: []string{"GET"}}
+	former    = cors.Rule{AllowedOrigins: []string{app}, AllowedMethods: []string{"GET"}, MaxAgeSeconds: new(int32(60))}
+
+	get    = browser.Request{Name: "read", Origin: app, Method: "GET"}
+	put    = browser.Request{Name: "upload", Origin: app, Method: "PUT", Headers: []string{"content-type"}}
+	byBoss = browser.Request{Name: "read as admin", Origin: admin, Method: "GET"}
+)
+
+const s3Error = "<Error><Code>%s</Code><Message>%s</Message><Endpoint>%s</Endpoint></Error>"
+
+func TestClassify(t *testing.T) {
+	aws := bucketOf(compiled(t, cors.AWS, uploads))
+	regional := func(status int, body string, pairs ...string) answering {
+		return func(ask) reply { return newReply(status, header(pairs...), []byte(body)) }
+	}
+	stripsOrigin := sending(aws, func(a *ask) { a.Origin = "" })
+	byURL := func(a ask) string { return a.Method }
+	readsByURL := func(a ask) string {
+		if a.Method == http.MethodOptions {
+			return ""
+		}
+		return a.Method
+	}
+	minio := bucketOf(cors.MinIO.NoConfiguration())
+
+	tests := []struct {
+		name     string
+		at       answering
+		dialect  *cors.Dialect // AWS if nil
+		rules    []cors.Rule   // uploads if nil
+		former   []cors.Rule   // none if nil; empty for no configuration
+		unknown  bool          // nothing is predicted
+		requests []browser.Request
+		want     []Class // the stranger's last
+		message  string  // of the first that is not as predicted
+		advice   string
+	}{
+		{
+			name: "the bucket itself", at: aws, requests: []browser.Request{get, put, byBoss},
+			want: []Class{AsPredicted, AsPredicted, AsPredicted, AsPredicted},
+		},
+		{
+			name: "a status of its own is no difference", requests: []browser.Request{get}, want: []Class{AsPredicted, AsPredicted},
+			at: func(a ask) reply {
+				r := aws(a)
+				if r.Status == http.StatusOK {
+					r.Status = http.StatusNoContent
+				}
+				return r
+			},
+		},
+		{
+			name: "the order and case of lists are no difference", requests: []browser.Request{put}, want: []Class{AsPredicted, AsPredicted},
+			at: changing(aws, func(_ ask, h http.Header) {
+				if h.Get("Access-Control-Allow-Methods") != "" {
+					h.Set("Access-Control-Allow-Methods", "PUT,GET")
+					h.Set("Access-Control-Allow-Headers", "Content-Type")
+				}
+				h.Set("Vary", "Accept-Encoding")
+				h.Set("X-Cache", "Miss from cloudfront")
+			}),
+		},
+		{
+			name: "a refusal in other words is no difference", requests: []browser.Request{put}, want: []Class{AsPredicted, AsPredicted},
+			at: func(a ask) reply {
+				if strings.HasPrefix(a.Origin, madeUp) {
+					return site(http.StatusForbidden)(a)
+				}
+				return aws(a)
+			},
+		},
+		{
+			name: "nobody there", at: fails(fmt.Errorf("Options: %w", syscall.ECONNREFUSED)), requests: []browser.Request{get, put},
+			want: []Class{Unreachable}, message: "no answer: the connection is refused", advice: "check that the service runs",
+		},
+		{
+			name: "an overloaded service", at: regional(503, fmt.Sprintf(s3Error, "SlowDown", "", "")), requests: []browser.Request{get},
+			want: []Class{Unreachable}, message: "the service does not answer: 503 SlowDown came back",
+		},
+		{
+			name: "an address that is not allowed", requests: []browser.Request{get},
+			at:   fails(fmt.Errorf("Options: %w", &NotAllowedError{Host: "169.254.169.254", Why: "link-local"})),
+			want: []Class{NotAllowed}, message: "nothing was sent: 169.254.169.254: link-local", advice: "allowedHosts",
+		},
+		{
+			name: "a redirect to the bucket's region", requests: []browser.Request{get},
+			at:   regional(301, fmt.Sprintf(s3Error, "PermanentRedirect", "", ""), "X-Amz-Bucket-Region", "eu-west-1"),
+			want: []Class{WrongRegion}, message: "the bucket is in region eu-west-1, and the answer redirects there (301 PermanentRedirect)",
+			advice: "use the endpoint of region eu-west-1",
+		},
+		{
+			name: "a redirect whose region is in the document", requests: []browser.Request{get},
+			at:   regional(307, fmt.Sprintf(s3Error, "TemporaryRedirect", "", "assets.s3.ap-southeast-2.amazonaws.com")),
+			want: []Class{WrongRegion}, message: "region ap-southeast-2",
+		},
+		{
+			name: "a redirect that does not tell the region", requests: []browser.Request{get},
+			at:   regional(307, fmt.Sprintf(s3Error, "TemporaryRedirect", "", "")),
+			want: []Class{WrongRegion}, message: "the bucket is in another region",
+		},
+		{
+			name: "a redirect of somebody else", at: site(308, "Location", "https://www.example.com/x?signature=secret"), requests: []browser.Request{get},
+			want:    []Class{NotS3},
+			message: "it is not S3 that answers: the preflight is redirected to https://www.example.com (308 Permanent Redirect), which browsers do not follow",
+		},
+		{
+			name: "a bucket that is gone", at: bucketOf(cors.VersityGW.MissingBucket()), requests: []browser.Request{get, put},
+			want: []Class{BucketMissing}, message: "there is no such bucket (404 NoSuchBucket)",
+		},
+		{
+			name: "a bucket that is gone, on Amazon S3", at: bucketOf(cors.AWS.MissingBucket()), requests: []browser.Request{get},
+			want: []Class{BucketMissing}, message: "there is no such bucket (403 AccessForbidden)",
+		},
+		{
+			name: "a web site", at: site(405, "Server", "nginx"), requests: []browser.Request{get, put},
+			want: []Class{NotS3}, message: "nothing there answers like S3: the preflight gets 405 Method Not Allowed", advice: "check the URL",
+		},
+		{
+			name: "a web site that refuses what has to be refused", at: site(405), requests: nil,
+			want: []Class{NotS3}, message: "nothing there answers like S3",
+		},
+		{
+			name: "a proxy that strips Origin", at: stripsOrigin, requests: []browser.Request{get, put},
+			want:    []Class{OriginStripped, OriginStripped, OriginStripped},
+			message: "the preflight reaches the bucket without its header Origin", advice: "have the proxy or CDN pass on Origin",
+		},
+		{
+			name: "a CloudFront distribution that strips Origin", requests: []browser.Request{put},
+			at:   changing(stripsOrigin, func(_ ask, h http.Header) { h.Set("X-Cache", "Error from cloudfront") }),
+			want: []Class{OriginStripped, OriginStripped}, message: "without its header Origin", advice: "CloudFront: attach the managed origin request policy CORS-S3Origin",
+		},
+		{
+			name: "a proxy that strips Origin, and nothing is predicted", at: stripsOrigin, unknown: true, requests: []browser.Request{get},
+			want: []Class{OriginStripped, OriginStripped}, message: "without its header Origin",
+		},
+		{
+			name: "a proxy that strips the requested headers", requests: []browser.Request{get, put},
+			at:   sending(aws, func(a *ask) { a.RequestHeaders = "" }),
+			want: []Class{AsPredicted, OriginStripped, AsPredicted}, message: "without its header Access-Control-Request-Headers",
+		},
+		{
+			name: "a proxy that strips the requested method", requests: []browser.Request{put},
+			at: changing(sending(aws, func(a *ask) {
+				if a.Method == http.MethodOptions {
+					a.RequestMethod = ""
+				}
+			}), func(_ ask, h http.Header) { h.Set("Server", "AmazonS3") }),
+			want: []Class{OriginStripped, AsPredicted}, message: "without its header Access-Control-Request-Method",
+		},
+		{
+			name: "a proxy that strips Origin off reads", requests: []browser.Request{get, put},
+			at: sending(aws, func(a *ask) {
+				if a.Method != http.MethodOptions {
+					a.Origin = ""
+				}
+			}),
+			want: []Class{OriginStripped, AsPredicted, AsPredicted}, message: "preflights are answered as predicted, but GET is answered without",
+		},
+		{
+			name: "a cache of everything by URL", at: cached(aws, byURL), requests: []browser.Request{get, byBoss},
+			want:    []Class{AsPredicted, CacheUnkeyed, CacheUnkeyed},
+			message: "a cache in front of the bucket does not tell origins apart", advice: "put the header Origin into the key of the cache",
+		},
+		{
+			name: "a cache of everything by URL, and nothing is predicted", at: cached(aws, byURL), requests: []browser.Request{get, byBoss}, unknown: true,
+			want: []Class{AsPredicted, CacheUnkeyed, CacheUnkeyed}, message: "does not tell origins apart",
+		},
+		{
+			name: "a cache of reads by URL", at: cached(aws, readsByURL), requests: []browser.Request{put, get},
+			want: []Class{AsPredicted, CacheUnkeyed, AsPredicted}, message: "does not tell origins apart",
+		},
+		{
+			name: "a cache of reads by URL, with an answer for none in it", requests: []browser.Request{get},
+			at: func() answering {
+				c := cached(aws, readsByURL)
+				c(read(http.MethodGet, ""))
+				return c
+			}(),
+			want: []Class{CacheUnkeyed, AsPredicted}, message: "what it kept for another origin, for none, or from before the last change",
+		},
+		{
+			name: "a cache of reads by URL, where everybody may read", rules: []cors.Rule{everybody}, requests: []browser.Request{get},
+			at:   cached(bucketOf(compiled(t, cors.AWS, everybody)), readsByURL),
+			want: []Class{CacheUnkeyed, AsPredicted}, message: "does not tell origins apart",
+		},
+		{
+			name: "a cache of reads by origin", at: cached(aws, func(a ask) string { return readsByURL(a) + " " + a.Origin }), requests: []browser.Request{get, byBoss},
+			want: []Class{AsPredicted, AsPredicted, AsPredicted},
+		},
+		{
+			name: "a cache that keeps preflights of before", requests: []browser.Request{put},
+			at: func() answering {
+				now := bucketOf(compiled(t, cors.AWS, everybody))
+				c := cached(func(a ask) reply { return now(a) }, func(a ask) string { return fmt.Sprint(a.Request) })
+				for _, r := range []browser.Request{get, put} {
+					c(preflight(r))
+				}
+				now = aws
+				return c
+			}(),
+			want: []Class{CacheUnkeyed, AsPredicted}, message: "from before the last change",
+		},
+		{
+			name: "a proxy that answers preflights for everybody", requests: []browser.Request{get, put},
+			at:      onlyReads(site(204, "Access-Control-Allow-Origin", "*", "Access-Control-Allow-Methods", "GET, PUT", "Server", "nginx"), aws),
+			want:    []Class{ProxyAnswers, ProxyAnswers, ProxyAnswers},
+			message: "something in front of the bucket answers preflights itself (204 No Content)", advice: "nginx: remove the block that answers OPTIONS",
+		},
+		{
+			name: "a proxy that answers preflights for everybody, and nothing is predicted", requests: []browser.Request{get}, unknown: true,
+			at:   onlyReads(site(204, "Access-Control-Allow-Origin", "*", "Access-Control-Allow-Methods", "GET, PUT"), aws),
+			want: []Class{AsPredicted, ProxyAnswers}, message: "something in front of the bucket answers preflights itself",
+		},
+		{
+			name: "a proxy that does not let OPTIONS through", requests: []browser.Request{put}, at: onlyReads(site(405), aws),
+			want: []Class{ProxyAnswers, AsPredicted}, message: "answers preflights itself (405 Method Not Allowed)", advice: "pass OPTIONS",
+		},
+		{
+			name: "a proxy that sets one origin for all", requests: []browser.Request{get, byBoss},
+			at:   changing(aws, func(_ ask, h http.Header) { h.Set("Access-Control-Allow-Origin", app) }),
+			want: []Class{AsPredicted, ProxyAnswers, AsPredicted}, message: `every answer has Access-Control-Allow-Origin "https://app.example.com", whoever asks`,
+		},
+		{
+			name: "a proxy that replaces the origin by a star", requests: []browser.Request{put},
+			at: changing(aws, func(_ ask, h http.Header) {
+				if h.Get("Access-Control-Allow-Origin") != "" {
+					h.Set("Access-Control-Allow-Origin", "*")
+				}
+			}),
+			want: []Class{ProxyAnswers, AsPredicted}, message: `the answer has Access-Control-Allow-Origin "*", where the bucket names the origin that asks`,
+		},
+		{
+			name: "a proxy that adds an origin", requests: []browser.Request{put},
+			at:   changing(aws, func(_ ask, h http.Header) { h.Add("Access-Control-Allow-Origin", "*") }),
+			want: []Class{ProxyAnswers, AsPredicted}, message: "the answer has 2 headers Access-Control-Allow-Origin, and browsers take one",
+			advice: "leave the Access-Control headers to the bucket",
+		},
+		{
+			name: "a proxy that lets everybody read", requests: []browser.Request{get},
+			at: changing(aws, func(a ask, h http.Header) {
+				if a.Method != http.MethodOptions && a.Origin != "" {
+					h.Set("Access-Control-Allow-Origin", a.Origin)
+				}
+			}),
+			want: []Class{ProxyAnswers, AsPredicted}, message: "GET also lets in origins that no rule allows",
+		},
+		{
+			name: "a server with a default for everybody", at: minio, requests: []browser.Request{get, put},
+			want: []Class{VendorDefault, VendorDefault, VendorDefault}, message: "the server lets in origins that no rule allows", advice: "MINIO_API_CORS_ALLOW_ORIGIN",
+		},
+		{
+			name: "a server with a default for everybody, as expected", at: minio, dialect: cors.MinIO, rules: []cors.Rule{}, requests: []browser.Request{get, put},
+			want: []Class{AsPredicted, AsPredicted, AsPredicted},
+		},
+		{
+			name: "the configuration before", at: bucketOf(compiled(t, cors.AWS, former)), former: []cors.Rule{former}, requests: []browser.Request{get, put},
+			want: []Class{Stale, Stale, AsPredicted}, message: "the answer is that of the configuration before the last change", advice: "wait two minutes",
+		},
+		{
+			name: "the configuration before, which let in everybody", at: bucketOf(compiled(t, cors.AWS, everybody)), former: []cors.Rule{everybody},
+			requests: []browser.Request{get}, want: []Class{Stale, Stale},
+		},
+		{
+			name: "no configuration yet", at: bucketOf(cors.AWS.NoConfiguration()), requests: []browser.Request{get, put},
+			want: []Class{Stale, Stale, Stale}, message: "the answer is that of a bucket without a CORS configuration",
+		},
+		{
+			name: "no configuration, where none is predicted", at: bucketOf(cors.AWS.NoConfiguration()), rules: []cors.Rule{}, requests: []browser.Request{get},
+			want: []Class{AsPredicted, AsPredicted},
+		},
+		{
+			name: "no configuration, and nothing is predicted", at: bucketOf(cors.AWS.NoConfiguration()), unknown: true, requests: []browser.Request{get},
+			want: []Class{Unexplained, AsPredicted}, message: "a browser does not go on, because the bucket has no CORS configuration",
+		},
+		{
+			name: "another rule", rules: []cors.Rule{uploads, {AllowedOrigins: []string{"https://*.example.com"}, AllowedMethods: []string{"GET", "DELETE"}}},
+			at: bucketOf(compiled(t, cors.AWS,
+				cors.Rule{AllowedOrigins: []string{"https://*.example.com"}, AllowedMethods: []string{"GET", "DELETE"}}, uploads)),
+			requests: []browser.Request{get, put}, want: []Class{AnotherRule, AsPredicted, AsPredicted},
+			message: `the answer is that of rules[1], where rule "uploads" should`,
+		},
+		{
+			name: "a configuration that nobody knows", at: bucketOf(compiled(t, cors.AWS, former)), requests: []browser.Request{get, put},
+			want:    []Class{Unexplained, Unexplained, AsPredicted},
+			message: `the answer is another than predicted: Access-Control-Allow-Methods is "GET", not "GET, PUT"; Access-Control-Max-Age is "60", not "600"`,
+		},
+		{
+			name: "a difference in what only later answers are for", requests: []browser.Request{put}, want: []Class{AsPredicted, AsPredicted},
+			at: changing(aws, func(_ ask, h http.Header) { h.Del("Access-Control-Expose-Headers") }),
+		},
+		{
+			name: "what was guessed", rules: []cors.Rule{{AllowedOrigins: []string{"*", app}, AllowedMethods: []string{"GET"}}}, requests: []browser.Request{get},
+			at:   bucketOf(compiled(t, cors.AWS, cors.Rule{AllowedOrigins: []string{app}, AllowedMethods: []string{"GET"}}, everybody)),
+			want: []Class{AsPredicted, AsPredicted},
+		},
+		{
+			name: "what was guessed, and decides who gets through", rules: []cors.Rule{{AllowedOrigins: []string{"null"}, AllowedMethods: []string{"GET"}}},
+			at: aws, requests: []browser.Request{{Origin: "null", Method: "GET"}},
+			want:    []Class{Unexplained, AsPredicted},
+			message: `rules[0] should allow it, and a browser does not go on: the bucket refuses the preflight (403 AccessForbidden); what the server does here was not certain: the origin "null"`,
+		},
+		{
+			name: "settings other than the defaults", at: aws, dialect: cors.MinIO, rules: []cors.Rule{}, requests: nil, want: []Class{AsPredicted},
+		},
+		{
+			name: "no configuration, on a server that says no more", dialect: cors.CephRGW, at: bucketOf(cors.CephRGW.NoConfiguration()),
+			requests: []browser.Request{put}, want: []Class{Stale, AsPredicted},
+			message: "the answer is that of a bucket without a CORS configuration, or with one that does not allow this",
+		},
+		{
+			name: "an error of the service", at: regional(500, fmt.Sprintf(s3Error, "InternalError", "", "")), requests: []browser.Request{put},
+			want: []Class{Unexplained, Unexplained}, message: "the bucket refuses the preflight (500 InternalError)",
+		},
+		{
+			name: "an answer that a browser accepts, and nothing is predicted", at: aws, unknown: true, requests: []browser.Request{get},
+			want: []Class{AsPredicted, AsPredicted},
+		},
+		{
+			name: "an answer that a browser does not accept, and nothing is predicted", at: aws, unknown: true,
+			requests: []browser.Request{{Origin: app, Method: "DELETE"}}, want: []Class{Unexplained, AsPredicted},
+			message: "a browser does not go on: the bucket refuses the preflight (403 AccessForbidden)",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dialect, rules := tt.dialect, tt.rules
+			if dialect == nil {
+				dialect = cors.AWS
+			}
+			if rules == nil {
+				rules = []cors.Rule{uploads}
+			}
+			var target Target
+			switch {
+			case tt.unknown:
+			case len(rules) == 0:
+				target.Predicted = dialect.NoConfiguration()
+			default:
+				target.Predicted = compiled(t, dialect, rules...)
+			}
+			if tt.former != nil {
+				target.Former = []*cors.Policy{compiled(t, dialect, tt.former...)}
+			}
+			results, asked := inquire(target, tt.at, tt.requests...)
+			var classes []Class
+			first := -1
+			for i, r := range results {
+				classes = append(classes, r.Class)
+				if first < 0 && r.Class != AsPredicted {
+					first = i
+				}
+				if strings.Contains(r.Message+r.Advice, "cors-probe-") {
+					t.Errorf("a word that changes: %s; %s", r.Message, r.Advice)
+				}
+				if (r.Class == AsPredicted) != (r.Advice == "") || r.Message == "" {
+					t.Errorf("%s: %q, advice %q", r.Class, r.Message, r.Advice)
+				}
+				if testing.Verbose() {
+					t.Logf("%s %s: %s\n   -> %s", r.Request.Name, r.Class, r.Message, r.Advice)
+				}
+			}
+			if !slices.Equal(classes, tt.want) {
+				for _, r := range results {
+					t.Logf("%s %s: %s", r.Request.Name, r.Class, r.Message)
+				}
+				t.Fatalf("%q, want %q", classes, tt.want)
+			}
+			if most := 14 + 4*len(results); asked > most {
+				t.Errorf("asked %d times", asked)
+			}
+			if first < 0 {
+				return
+			}
+			if r := results[first]; !strings.Contains(r.Message, tt.message) || !strings.Contains(r.Advice, tt.advice) {
+				t.Errorf("%q\nwant %q\nadvice %q\nwant %q", r.Message, tt.message, r.Advice, tt.advice)
+			}
+		})
+	}
+}
+
+// Whatever the dialect, its own answers are as predicted, and so are those that come
+// through a proxy that changes nothing that matters.
+func TestEveryDialectIsAsItPredicts(t *testing.T) {
+	requests := []browser.Request{
+		get, put, byBoss,
+		{Origin: "https://other.example.com", Method: "GET"},
+		{Origin: app, Method: "PATCH"},
+		{Origin: app, Method: "PUT", Headers: []string{"x-other"}},
+		{Origin: "null", Method: "GET"},
+		{Origin: app, Method: "HEAD"},
+		{Origin: app, Method: "GET", Credentials: true},
+	}
+	configurations := map[string][]cors.Rule{
+		"one rule":       {uploads},
+		"two rules":      {former, uploads},
+		"for everybody":  {everybody},
+		"both":           {uploads, everybody},
+		"no rules":       {},
+		"a single route": {{AllowedOrigins: []string{app}, AllowedMethods: []string{"GET"}, AllowedHeaders: []string{"*"}}},
+	}
+	for _, d := range cors.Dialects() {
+		for name, rules := range configurations {
+			t.Run(d.Name()+", "+name, func(t *testing.T) {
+				p := d.NoConfiguration()
+				if len(rules) > 0 && d != cors.MinIO {
+					p = compiled(t, d, rules...)
+				}
+				results, _ := inquire(Target{Predicted: p, Former: []*cors.Policy{d.NoConfiguration()}}, bucketOf(p), requests...)
+				if len(results) != len(requests)+1 {
+					t.Errorf("%d results of %d", len(results), len(requests)+1)
+				}
+				for _, r := range results {
+					if r.Class != AsPredicted || r.Allowed != r.Expected {
+						t.Errorf("%+v: %s, allowed %v, expected %v: %s", r.Request, r.Class, r.Allowed, r.Expected, r.Message)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestUnansweredIsToldInWordsThatStay(t *testing.T) {
+	dial := func(err error) error {
+		return &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 41234}, Err: err}
+	}
+	for name, tt := range map[string]struct {
+		err  error
+		want string
+	}{
+		"refused":        {dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), "no answer: the connection is refused"},
+		"no route":       {dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), "no answer: no route to host"},
+		"reset":          {dial(os.NewSyscallError("read", syscall.ECONNRESET)), "no answer: the connection was closed before an answer came"},
+		"no such host":   {dial(&net.DNSError{Err: "no such host", Name: "cdn.example.com", Server: "10.0.0.53:53", IsNotFound: true}), `no answer: there is no host "cdn.example.com"`},
+		"no DNS":         {dial(&net.DNSError{Err: "server misbehaving", Name: "cdn.example.com", Server: "10.0.0.53:53"}), `no answer: the host name "cdn.example.com" cannot be resolved`},
+		"time":           {context.DeadlineExceeded, "no answer: none within 5s"},
+		"unknown issuer": {x509.UnknownAuthorityError{}, "no TLS connection: the certificate of the server is signed by an unknown authority"},
+		"other name":     {x509.HostnameError{Host: "cdn.example.com", Certificate: &x509.Certificate{}}, `no TLS connection: the certificate of the server is not for "cdn.example.com"`},
+		"expired":        {x509.CertificateInvalidError{Reason: x509.Expired}, "no TLS connection: the certificate of the server has expired or is not valid yet"},
+		"no TLS":         {fmt.Errorf("Options: %w", http.ErrSchemeMismatch), "no TLS connection: the server does not speak TLS"},
+		"no HTTP":        {fmt.Errorf("malformed HTTP response %q", "220 ready at 41234"), "no answer: there is no connection, or it does not speak HTTP"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := unanswered(tt.err, 5*time.Second)
+			if f.class != Unreachable || f.message != tt.want || f.advice == "" {
+				t.Errorf("%s: %q, want %q; advice %q", f.class, f.message, tt.want, f.advice)
+			}
+		})
+	}
+}
