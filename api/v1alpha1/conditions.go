@@ -171,8 +171,8 @@ const (
 	// ReasonNotSynced is used when there is nothing to verify, because no bucket is
 	// as the policy says.
 	ReasonNotSynced = "NotSynced"
-	// ReasonNotAsked is used when no preflight was sent: there was no time left, or
-	// the policy has no expectations.
+	// ReasonNotAsked is used when no preflight was sent yet since the last change, or
+	// there was no time left.
 	ReasonNotAsked = "NotAsked"
 )
 

@@ -200,18 +200,12 @@ func (o *lintOptions) find(file *document.File) []finding {
 	problems := file.Problems()
 	for _, d := range file.Documents {
 		options := o.optionsFor(d)
-		places := map[string]document.Position{}
 		for _, p := range problems[d] {
 			options.Manifest = append(options.Manifest, lint.ManifestProblem{Path: p.Path, Value: p.Value, Problem: p.Text, Fix: p.Fix})
-			places[p.Path] = p.Position
 		}
 		for _, f := range lint.Run(d.Configuration, options) {
-			place, outside := places[f.Place]
-			if !outside {
-				place = file.Position(d, f.Path())
-			}
 			f.Problem, f.Why, f.Fix = worded(d.Format, f.Problem), worded(d.Format, f.Why), worded(d.Format, f.Fix)
-			found = append(found, finding{Finding: f, file: file, document: d, place: place})
+			found = append(found, finding{Finding: f, file: file, document: d, place: file.Position(d, f.Path())})
 		}
 	}
 	return found
@@ -232,6 +226,7 @@ func (o *lintOptions) optionsFor(d *document.Document) lint.Options {
 		for _, b := range d.Policy.Spec.Buckets {
 			options.Buckets = append(options.Buckets, b.Name)
 		}
+		options.Expectations = expectationsOf(d.Policy)
 	}
 	return options
 }

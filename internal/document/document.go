@@ -54,10 +54,11 @@ type Document struct {
 
 	// spans are the places of values by cors.Path.
 	spans map[string]span
-	// source and nodes are what a document in YAML or in JSON that is not AWS's was
-	// read from: the nodes of the lists of strings and their items, and the keys of
-	// the lists, by cors.Path.
+	// source, root and nodes are what a document in YAML or in JSON that is not
+	// AWS's was read from: the whole of it, the nodes of the lists of strings and
+	// their items, and the keys of the lists, by cors.Path.
 	source      *stream
+	root        *node
 	nodes, keys map[string]*node
 }
 

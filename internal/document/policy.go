@@ -153,7 +153,7 @@ var policyNames = map[string]cors.Field{
 // collect keeps the places of the rules and everything in them, by cors.Path.
 func (s *stream) collect(d *Document, root, rules *node, names map[string]cors.Field) error {
 	d.spans = map[string]span{"": root.span, cors.Path(-1, "", -1): rules.span}
-	d.source = s
+	d.source, d.root = s, root
 	d.nodes, d.keys = map[string]*node{}, map[string]*node{}
 	for i, rule := range rules.items {
 		d.spans[cors.Path(i, "", -1)] = rule.span

@@ -271,13 +271,18 @@ func listKinds(others map[string]int) string {
 }
 
 // Position is where the value at path is, or else the nearest thing around it
-// that is in the file. A path is that of cors.Path. A list is where its key is,
-// up to its end; what is not written where it is used, but by an alias of YAML,
-// is where the alias leads.
+// that is in the file. A path is that of cors.Path or, in a policy, that of any
+// field: "spec.expectations[0].origin". A list is where its key is, up to its
+// end; what is not written where it is used, but by an alias of YAML, is where
+// the alias leads.
 func (f *File) Position(d *Document, path string) Position {
 	p := f.places
 	if p == nil {
 		p = newPlaces(f.Data)
+	}
+	if d.Policy != nil && d.root != nil && (strings.HasPrefix(path, "spec.") || strings.HasPrefix(path, "metadata")) {
+		m := manifest{stream: d.source, root: d.root}
+		return p.position(m.find(path))
 	}
 	for {
 		if at, found := d.spans[path]; found {

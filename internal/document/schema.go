@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
@@ -48,38 +47,18 @@ type Problem struct {
 // them, and neither is what depends on the cluster.
 func (f *File) Problems() map[*Document][]Problem {
 	problems := map[*Document][]Problem{}
-	var manifests map[span]*node
 	for _, d := range f.Documents {
-		if d.Policy == nil || d.source == nil {
+		if d.Policy == nil || d.root == nil {
 			continue
 		}
-		if manifests == nil {
-			manifests = map[span]*node{}
-			collectManifests(d.source.roots, manifests)
-		}
-		if n := manifests[d.spans[""]]; n != nil {
-			m := manifest{stream: d.source, root: n}
-			m.checkMetadata(d.Policy.ObjectMeta)
-			m.checkSpec()
-			if found := m.sorted(); len(found) > 0 {
-				problems[d] = found
-			}
+		m := manifest{stream: d.source, root: d.root}
+		m.checkMetadata(d.Policy.ObjectMeta)
+		m.checkSpec()
+		if found := m.sorted(); len(found) > 0 {
+			problems[d] = found
 		}
 	}
 	return problems
-}
-
-// collectManifests finds the manifests among nodes, those in lists too.
-func collectManifests(nodes []*node, manifests map[span]*node) {
-	for _, n := range nodes {
-		if _, seen := manifests[n.span]; seen || n.kind != mapping {
-			continue
-		}
-		manifests[n.span] = n
-		if items := n.get("items"); items != nil && items.kind == list {
-			collectManifests(items.items, manifests)
-		}
-	}
 }
 
 // manifest is a policy that is checked.
@@ -214,8 +193,7 @@ func (m *manifest) checkSpec() {
 		return
 	}
 	m.validator(specSchema(), "spec").Validate(value)
-	m.checkBuckets(value)
-	m.checkInterval(value)
+	m.checkExtensions(value)
 }
 
 // validator is that of a schema, which adds what it finds to the problems and
@@ -260,52 +238,6 @@ func (c *collector) Validate(value any) *validate.Result {
 	return &validate.Result{}
 }
 
-// checkBuckets checks what the schema has no words for, and says in extensions.
-func (m *manifest) checkBuckets(spec map[string]any) {
-	buckets, _ := spec["buckets"].([]any)
-	first := map[string]int{}
-	if most := specSchema().Properties["buckets"].MaxItems; most != nil {
-		buckets = buckets[:min(int64(len(buckets)), *most)]
-	}
-	for i, item := range buckets {
-		bucket, _ := item.(map[string]any)
-		path := fmt.Sprintf("spec.buckets[%d]", i)
-		if name, named := bucket["name"].(string); named {
-			if other, seen := first[name]; seen {
-				m.add(path+".name", name, fmt.Sprintf("buckets[%d].name %s is that of buckets[%d] as well", i, cors.Quote(name), other),
-					"name each bucket once")
-			} else {
-				first[name] = i
-			}
-		}
-		if region, given := bucket["region"].(string); given && !regionPattern.MatchString(region) {
-			m.add(path+".region", region, fmt.Sprintf("buckets[%d].region %s cannot be the name of a region", i, cors.Quote(region)),
-				"use letters and digits, with hyphens and underscores between them, as in eu-west-1")
-		}
-	}
-}
-
-// The patterns of the CEL rules of the schema.
-var (
-	regionPattern   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$`)
-	intervalPattern = regexp.MustCompile(`^([0-9]+([.][0-9]+)?(ms|s|m|h))+$`)
-)
-
-// checkInterval is the CEL rule of driftCheckInterval.
-func (m *manifest) checkInterval(spec map[string]any) {
-	const shortest, longest = 10 * time.Second, 8760 * time.Hour
-	text, given := spec["driftCheckInterval"].(string)
-	if !given {
-		return
-	}
-	interval, err := time.ParseDuration(text)
-	if err == nil && intervalPattern.MatchString(text) && interval >= shortest && interval <= longest {
-		return
-	}
-	m.add("spec.driftCheckInterval", text,
-		fmt.Sprintf("driftCheckInterval %s is not a duration from 10s to 8760h", cors.Quote(text)), "use one such as 90s, 5m or 1h30m")
-}
-
 // patterns are what the patterns of the schema let through, by field.
 var patterns = map[string]string{
 	"buckets[].name":                "letters, digits, dots, hyphens and underscores only",
@@ -343,6 +275,8 @@ func describeViolation(v *schemaerrors.Validation) (text, fix, value string) {
 		return fmt.Sprintf("%s has %s, and may have at most %v", field, plural(characters, "character"), v.Valid), "make it shorter", value
 	case schemaerrors.MinItemsFailCode:
 		return field + " is empty", fmt.Sprintf("name at least %v", v.Valid), ""
+	case schemaerrors.TooFewPropertiesCode:
+		return field + " is empty", "give it a field, or remove it", ""
 	case schemaerrors.MaxItemsFailCode:
 		return fmt.Sprintf("%s has %v items, and may have at most %v", field, v.Value, v.Valid), "remove some, or make two policies of it", ""
 	}

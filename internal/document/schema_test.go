@@ -90,6 +90,37 @@ func TestProblemsHavePlaceTextAndRemedy(t *testing.T) {
 			`5:23 spec.buckets[0].name: buckets[0].name "b" has 1 character, and needs at least 3; make it longer`,
 			`12:18 metadata.name: metadata.name "Web" cannot be the name of a policy; use up to 253 small letters, digits, hyphens and dots, and begin and end with a letter or digit`,
 		}},
+		"expectations": {policyWith("{name: web}", bucket+`  expectations:
+  - {name: a, origin: 'https://app.example.com/', method: PUT, headers: [content-type, 'x-amz-*', content-type]}
+  - {name: a, origin: 'https://app.example.com:443', preset: SDKBrowser, method: PUT}
+  - name: b
+    origin: "null"
+    outcome: Denied
+    exposes: [ETag]
+  - {name: c, origin: "http://[::1]:8080", preset: sdk-browser}
+`), []string{
+			`7:23 spec.expectations[0].origin: expectations[0].origin "https://app.example.com/" is not an origin as a browser sends it; ` +
+				`use one such as https://app.example.com: lower case, other letters as in xn--bcher-kva.example, no path, no slash at the end, no *`,
+			`7:88 spec.expectations[0].headers[1]: expectations[0].headers[1] "x-amz-*" is not the name of one header; name each header, without * and without its value`,
+			`7:99 spec.expectations[0].headers[2]: expectations[0].headers[2] "content-type" is what item 0 of the list is; remove it`,
+			`8:5 spec.expectations[1]: expectations[1] has both a method and a preset; keep one of them: a preset has methods of its own`,
+			`8:12 spec.expectations[1].name: expectations[1].name "a" is that of expectations[0] as well; give each expectation a name of its own`,
+			`8:23 spec.expectations[1].origin: expectations[1].origin "https://app.example.com:443" has the port that is the scheme's own, which browsers leave out; remove :443`,
+			`9:5 spec.expectations[2]: expectations[2] has neither a method nor a preset; add the method of the request, or the preset of the client`,
+			`12:5 spec.expectations[2].exposes: expectations[2].exposes has no meaning with the outcome Denied; remove it: a script that is denied reads nothing`,
+			`13:52 spec.expectations[3].preset: expectations[3].preset "sdk-browser" is not supported; use PresignedUpload, MultipartUpload, RangeReader or SDKBrowser`,
+		}},
+		"verification": {policyWith("{name: web}", bucket+"  verification: {preflight: enabled, endpoints: [cdn.example.com, 'https://a@cdn.example.com', cdn.example.com]}\n"), []string{
+			`6:29 spec.verification.preflight: verification.preflight "enabled" is not supported; use Enabled or Disabled`,
+			`6:50 spec.verification.endpoints[0]: verification.endpoints[0] "cdn.example.com" is not the base URL of a server; ` +
+				`use an http or https URL with a host and without user, query or fragment, such as https://cdn.example.com`,
+			`6:67 spec.verification.endpoints[1]: verification.endpoints[1] "https://a@cdn.example.com" is not the base URL of a server; ` +
+				`use an http or https URL with a host and without user, query or fragment, such as https://cdn.example.com`,
+			`6:96 spec.verification.endpoints[2]: verification.endpoints[2] "cdn.example.com" is what item 0 of the list is; remove it`,
+		}},
+		"verification of nothing": {policyWith("{name: web}", bucket+"  verification: {}\n"), []string{
+			`6:3 spec.verification: verification is empty; give it a field, or remove it`,
+		}},
 		"in a list, in JSON": {`{"apiVersion": "v1", "kind": "List", "items": [
   {"apiVersion": "s3.bucketcors.dev/v1alpha1", "kind": "BucketCORSPolicy", "metadata": {"name": "web"}, "spec": {
     "buckets": [{"name": "web-a"}], "mode": "enforce",
@@ -175,12 +206,19 @@ func violations(schema spec.Schema, path string, put func(any) map[string]any) [
 	if schema.MinItems != nil {
 		add(path, "minItems", []any{})
 	}
-	item := minimum(schema)
+	if schema.MinProperties != nil {
+		add(path, "minProperties", map[string]any{})
+	}
+	item := minimum(path, schema)
 	if schema.MaxItems != nil {
 		items := slices.Repeat(item.([]any), int(*schema.MaxItems)+1)
 		for i, v := range items {
 			if m, is := v.(map[string]any); is && m["name"] != nil {
-				items[i] = map[string]any{"name": fmt.Sprintf("bucket-%d", i)}
+				numbered := maps.Clone(m)
+				numbered["name"] = fmt.Sprintf("name-%d", i)
+				items[i] = numbered
+			} else if schema.Extensions["x-kubernetes-list-type"] == "set" {
+				items[i] = fmt.Sprintf("%s%d", v, i)
 			}
 		}
 		add(path, "maxItems", items)
@@ -197,27 +235,35 @@ func violations(schema spec.Schema, path string, put func(any) map[string]any) [
 		found = append(found, violations(property, path+"."+name, func(v any) map[string]any {
 			with := maps.Clone(item.(map[string]any))
 			with[name] = v
+			if name == "preset" {
+				delete(with, "method") // one or the other
+			}
 			return put(with)
 		})...)
 	}
 	return found
 }
 
-// minimum is the least that a schema of ours allows.
-func minimum(schema spec.Schema) any {
+// minimum is the least that a schema of ours allows at path.
+func minimum(path string, schema spec.Schema) any {
 	switch {
 	case schema.Type.Contains("object"):
 		object := map[string]any{}
 		for _, name := range schema.Required {
-			object[name] = minimum(schema.Properties[name])
+			object[name] = minimum(path+"."+name, schema.Properties[name])
+		}
+		if _, isExpectation := schema.Properties["preset"]; isExpectation {
+			object["method"] = "GET"
 		}
 		return object
 	case schema.Type.Contains("array"):
-		return []any{minimum(*schema.Items.Schema)}
+		return []any{minimum(path+"[0]", *schema.Items.Schema)}
 	case len(schema.Enum) > 0:
 		return schema.Enum[0]
+	case strings.HasPrefix(path, "spec.verification.endpoints"):
+		return "https://cdn.example.com"
 	default:
-		return "abc"
+		return "null" // an origin, too
 	}
 }
 
@@ -234,7 +280,7 @@ func TestEveryBoundOfTheSchemaIsChecked(t *testing.T) {
 		}
 		return document.Read("policy.json", data)
 	}
-	if f, err := read(put(minimum(schema))); err != nil || len(f.Problems()) > 0 {
+	if f, err := read(put(minimum("spec", schema))); err != nil || len(f.Problems()) > 0 {
 		t.Fatalf("the least that is allowed has the problems %v, %v", f.Problems(), err)
 	}
 	all := violations(schema, "spec", put)
@@ -287,12 +333,29 @@ func TestTheExtensionsOfTheSchemaAreThoseThatAreCheckedByHand(t *testing.T) {
 	}
 	walk("", schemaOfPolicies(t))
 	slices.Sort(got)
+	const header = `[{"message":"must be the name of one header, without *","rule":"self.matches('^[A-Za-z0-9!#$%\u0026+.^_|~-]+$')"}]`
 	want := []string{
 		`.spec.buckets ["name"]`,
 		`.spec.buckets[].region [{"message":"must be the name of a region, such as eu-west-1: letters and digits, with hyphens and underscores between them",` +
 			`"rule":"self.matches('^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$')"}]`,
 		`.spec.driftCheckInterval [{"message":"must be a duration from 10s to 8760h, such as 90s, 5m or 1h30m",` +
 			`"rule":"self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') \u0026\u0026 duration(self) \u003e= duration('10s') \u0026\u0026 duration(self) \u003c= duration('8760h')"}]`,
+		`.spec.expectations ["name"]`,
+		`.spec.expectations[] [{"message":"must have either a method or a preset","rule":"has(self.preset) != has(self.method)"},` +
+			`{"fieldPath":".exposes","message":"must be absent when the outcome is Denied: a script that is denied reads nothing",` +
+			`"rule":"!has(self.outcome) || self.outcome != 'Denied' || !has(self.exposes)"}]`,
+		`.spec.expectations[].exposes is a set`,
+		`.spec.expectations[].exposes[] ` + header,
+		`.spec.expectations[].headers is a set`,
+		`.spec.expectations[].headers[] ` + header,
+		`.spec.expectations[].origin [{"message":"must be one origin as a browser sends it, such as https://app.example.com: ` +
+			`lower case, other letters as in xn--bcher-kva.example, no path, no slash at the end, no *",` +
+			`"rule":"self == 'null' || self.matches('^[a-z][a-z0-9+.-]*://([[][0-9a-f:.]+[]]|[a-z0-9._-]+)(:[0-9]{1,5})?$')"},` +
+			`{"message":"must not have the port that is the scheme's own: browsers leave it out","rule":"!self.matches('^(http://.*:80|https://.*:443)$')"}]`,
+		`.spec.verification.endpoints is a set`,
+		`.spec.verification.endpoints[] [{"message":"must be an http or https URL with a host and without user, query or fragment, such as https://cdn.example.com",` +
+			`"rule":"isURL(self) \u0026\u0026 url(self).getScheme() in ['http', 'https'] \u0026\u0026 size(url(self).getHostname()) \u003e 0 ` +
+			`\u0026\u0026 !self.matches('[?#@ ]')"}]`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

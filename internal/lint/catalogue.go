@@ -44,7 +44,7 @@ func ByID(id string) (Check, bool) {
 }
 
 var catalogue = slices.SortedFunc(slices.Values(slices.Concat(
-	documentChecks, valueChecks, originChecks, ruleChecks, clientChecks, serverChecks, manifestChecks,
+	documentChecks, valueChecks, originChecks, ruleChecks, clientChecks, serverChecks, manifestChecks, expectationChecks,
 )), func(a, b Check) int { return cmp.Compare(a.ID, b.ID) })
 
 // subject is a configuration prepared for the checks.
@@ -72,6 +72,9 @@ type subject struct {
 	origins []placedOrigin
 	// judged is what newJudge made, once somebody asked.
 	judged *judge
+	// failed are the expectations that are not met, once they were asked.
+	failed []UnmetExpectation
+	asked  bool
 }
 
 func newSubject(c cors.Configuration, o Options) *subject {
@@ -94,6 +97,7 @@ func newSubject(c cors.Configuration, o Options) *subject {
 		s.refused[at] = m
 	}
 	s.repairAll()
+	s.addClients()
 	return s
 }
 

@@ -26,11 +26,15 @@ type place struct {
 }
 
 // Fixes are the findings with an Edit, none left out, as far as those can be made
-// at the same time: one for a value at most, and none that would leave a list
-// empty. They are in order. What they are made to may need more: those who mend
+// at the same time: one for a value at most, none that would leave a list
+// empty, and none after which an expectation would fail that is met. They are in order. What they are made to may need more: those who mend
 // a configuration go on until there are no Fixes. MaxRounds bounds that.
 func Fixes(c cors.Configuration, o Options) []Finding {
-	s := newSubject(c, o)
+	return withoutBreaking(c, o, newSubject(c, o).fixes())
+}
+
+// fixes are those of Fixes, whatever becomes of expectations.
+func (s *subject) fixes() []Finding {
 	var fixes []Finding
 	for _, check := range s.checks() {
 		check.run(s, func(f Finding) {
@@ -47,7 +51,7 @@ func Fixes(c cors.Configuration, o Options) []Finding {
 		list := place{e.Rule, e.Field, -1}
 		n, known := left[list]
 		if !known {
-			n = len(values(c.Rules[e.Rule], e.Field))
+			n = len(values(s.Rules[e.Rule], e.Field))
 		}
 		n += len(e.Values) - 1
 		if n < 1 {

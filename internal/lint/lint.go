@@ -16,7 +16,8 @@ import (
 
 // Options are what the findings depend on beside the rules.
 type Options struct {
-	// Profiles are what the bucket serves, beside what can be told from the rules.
+	// Profiles are what the bucket serves, beside what can be told from the rules
+	// and the expectations.
 	Profiles []Profile
 	// Dialect is that of the server; nil for AWS.
 	Dialect *cors.Dialect
@@ -25,6 +26,8 @@ type Options struct {
 	// Buckets are the names of the buckets that the rules are for, as far as
 	// they are known.
 	Buckets []string
+	// Expectations are those of the policy that the rules are in.
+	Expectations Expectations
 	// Manifest are the problems of the policy that the rules are in, other than
 	// what is wrong with the rules themselves.
 	Manifest []ManifestProblem
@@ -67,6 +70,7 @@ func Run(c cors.Configuration, o Options) []Finding {
 		})
 		found = append(found, limit.rest(s)...)
 	}
+	s.spareExpectations(found)
 	slices.SortStableFunc(found, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(a.Rule, b.Rule),

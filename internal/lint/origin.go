@@ -5,6 +5,7 @@ package lint
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -179,5 +180,9 @@ func validPort(s string) bool {
 			return false
 		}
 	}
-	return s != "" && len(s) <= 5
+	if s == "" || len(s) > 5 {
+		return false
+	}
+	port, err := strconv.ParseUint(s, 10, 16)
+	return strings.Contains(s, "*") || err == nil && strconv.FormatUint(port, 10) == s
 }

@@ -38,8 +38,9 @@ var (
 	sectionStart = regexp.MustCompile(`(?m)^## (CORS\d{3})$`)
 	sectionHead  = regexp.MustCompile(`^## (CORS\d{3})\n\n\*(Error|Warning|Info)\* · ([a-z-]+)\n\n`)
 	// sectionPart is a line of options, or an example: what is said of how often a
-	// short one is to be repeated stands for one that is too long for a page.
-	sectionPart = regexp.MustCompile("(?m)^(?:Options: (.+)|(Bad|Good)(?:, with (\\d+) such (rules|origins))?:\n\n```(?:json|yaml)\n((?s:.*?)\n)```)$")
+	// short one is to be repeated stands for one that is too long for a page. What is
+	// bad and not refused by the API server says so, as "Bad, …:".
+	sectionPart = regexp.MustCompile("(?m)^(?:Options: (.+)|(Bad|Good)(?:, with (\\d+) such (rules|origins)|, [^:\n]+)?:\n\n```(?:json|yaml)\n((?s:.*?)\n)```)$")
 	tableRow    = regexp.MustCompile(`(?m)^\| \[(CORS\d{3})\]\(#(cors\d{3})\) \| ([a-z-]+) \| (\w+) \| (yes|no) \|\n`)
 )
 
@@ -72,7 +73,10 @@ func sections(t *testing.T, text string) []section {
 				continue
 			}
 			c := file.Documents[0].Configuration
-			options.Manifest = nil
+			options.Manifest, options.Expectations = nil, lint.Expectations{}
+			if policy := file.Documents[0].Policy; policy != nil {
+				options.Expectations = expecting(policy.Spec.Expectations...)
+			}
 			for _, p := range file.Problems()[file.Documents[0]] {
 				options.Manifest = append(options.Manifest, lint.ManifestProblem{Path: p.Path, Value: p.Value, Problem: p.Text, Fix: p.Fix})
 			}
