@@ -121,6 +121,13 @@ func inquire(target Target, at answering, requests ...browser.Request) ([]Result
 	return q.run(append(requests, stranger(requests))), asked
 }
 
+// exposing is a rule with that exposed header.
+func exposing(name string) cors.Rule {
+	r := uploads
+	r.ExposeHeaders = []string{name}
+	return r
+}
+
 func compiled(t testing.TB, d *cors.Dialect, rules ...cors.Rule) *cors.Policy {
 	t.Helper()
 	p, err := d.Compile(cors.Configuration{Rules: rules})
@@ -172,6 +179,7 @@ func TestClassify(t *testing.T) {
 		rules    []cors.Rule   // uploads if nil
 		former   []cors.Rule   // none if nil; empty for no configuration
 		unknown  bool          // nothing is predicted
+		missing  bool          // that there is no bucket is predicted
 		requests []browser.Request
 		want     []Class // the stranger's last
 		message  string  // of the first that is not as predicted
@@ -450,6 +458,105 @@ func TestClassify(t *testing.T) {
 			message: "the answer is that of a bucket without a CORS configuration, or with one that does not allow this",
 		},
 		{
+			name: "the configuration before, which exposed other headers", requests: []browser.Request{put},
+			at: bucketOf(compiled(t, cors.AWS, exposing("Content-Range"))), former: []cors.Rule{exposing("Content-Range")}, rules: []cors.Rule{exposing("ETag")},
+			want: []Class{Stale, AsPredicted},
+		},
+		{
+			name: "a bucket that is gone, as expected", at: bucketOf(cors.AWS.MissingBucket()), missing: true, requests: []browser.Request{get},
+			want: []Class{AsPredicted, AsPredicted},
+		},
+		{
+			name: "a bucket that is gone, on a server that lets in everybody then", requests: nil,
+			at:   onlyReads(bucketOf(cors.Garage.MissingBucket()), regional(404, fmt.Sprintf(s3Error, "NoSuchBucket", "", ""))),
+			want: []Class{BucketMissing}, message: "there is no such bucket, as a GET shows",
+		},
+		{
+			name: "many answers that nobody knows", at: bucketOf(compiled(t, cors.AWS, former)), requests: slices.Repeat([]browser.Request{put}, 30),
+			want: append(slices.Repeat([]Class{Unexplained}, 30), AsPredicted),
+		},
+		{
+			name: "many answers from a cache", at: cached(aws, byURL), requests: append([]browser.Request{get}, slices.Repeat([]browser.Request{byBoss}, 30)...),
+			want: append([]Class{AsPredicted}, slices.Repeat([]Class{CacheUnkeyed}, 31)...),
+		},
+		{
+			name: "a cache that says so", requests: []browser.Request{byBoss}, want: []Class{CacheUnkeyed, AsPredicted},
+			at: changing(aws, func(_ ask, h http.Header) {
+				h.Set("Access-Control-Allow-Origin", app)
+				h.Set("Age", "30")
+			}),
+		},
+		{
+			name: "a cache of reads that says so", requests: []browser.Request{get}, want: []Class{CacheUnkeyed, AsPredicted},
+			at: changing(aws, func(a ask, h http.Header) {
+				if a.Method == http.MethodGet {
+					h.Del("Access-Control-Allow-Origin")
+					h.Set("X-Cache", "Hit from cloudfront")
+				}
+			}),
+			advice: "CloudFront: use a cache policy",
+		},
+		{
+			name: "an answer that becomes right meanwhile", requests: []browser.Request{put}, want: []Class{Unexplained, AsPredicted},
+			at: func() answering {
+				old := bucketOf(compiled(t, cors.AWS, former))
+				return func(a ask) reply {
+					defer func() { old = aws }()
+					return old(a)
+				}
+			}(),
+		},
+		{
+			name: "reads that become right meanwhile", requests: []browser.Request{get}, want: []Class{AsPredicted, AsPredicted},
+			at: func() answering {
+				reads := 0
+				return changing(aws, func(a ask, h http.Header) {
+					if a.Method == http.MethodGet && a.Origin == app && a.place == plain {
+						if reads++; reads <= 2 {
+							h.Del("Access-Control-Allow-Origin")
+						}
+					}
+				})
+			}(),
+		},
+		{
+			name: "a proxy that answers preflights without a word of CORS", dialect: cors.SeaweedFS, requests: []browser.Request{put},
+			at:   onlyReads(site(200), bucketOf(compiled(t, cors.SeaweedFS, uploads))),
+			want: []Class{ProxyAnswers, ProxyAnswers}, message: "answers preflights itself (200 OK)",
+		},
+		{
+			name: "a server that strips Origin, and answers without it", dialect: cors.SeaweedFS, requests: []browser.Request{put},
+			at:   sending(bucketOf(compiled(t, cors.SeaweedFS, uploads)), func(a *ask) { a.Origin = "" }),
+			want: []Class{OriginStripped, OriginStripped},
+		},
+		{
+			name: "other headers than were asked for", requests: []browser.Request{put}, want: []Class{Unexplained, AsPredicted},
+			at: changing(aws, func(_ ask, h http.Header) { h.Set("Access-Control-Allow-Headers", "x-other") }),
+		},
+		{
+			name: "a proxy that lets everybody read what everybody may", rules: []cors.Rule{everybody}, requests: []browser.Request{get},
+			at: changing(bucketOf(compiled(t, cors.AWS, everybody)), func(a ask, h http.Header) {
+				if a.Method == http.MethodGet {
+					h.Set("Access-Control-Allow-Origin", "*")
+				}
+			}),
+			want: []Class{AsPredicted, AsPredicted},
+		},
+		{
+			name: "a proxy that sets the one origin that there is", requests: []browser.Request{get}, want: []Class{AsPredicted, AsPredicted},
+			at: changing(aws, func(_ ask, h http.Header) { h.Set("Access-Control-Allow-Origin", app) }),
+		},
+		{
+			name: "a proxy that sets the one origin that is asked for, and nothing is predicted", unknown: true, requests: []browser.Request{get},
+			at:   changing(aws, func(a ask, h http.Header) { h.Set("Access-Control-Allow-Origin", app) }),
+			want: []Class{AsPredicted, AsPredicted},
+		},
+		{
+			name: "an error of the service where the refusal was guessed", at: regional(500, fmt.Sprintf(s3Error, "InternalError", "", "")),
+			requests: []browser.Request{{Origin: "null", Method: "GET"}},
+			want:     []Class{Unexplained, Unexplained}, message: "a browser does not go on, as the rules say, and yet the answer is another than predicted: 500 InternalError",
+		},
+		{
 			name: "an error of the service", at: regional(500, fmt.Sprintf(s3Error, "InternalError", "", "")), requests: []browser.Request{put},
 			want: []Class{Unexplained, Unexplained}, message: "the bucket refuses the preflight (500 InternalError)",
 		},
@@ -475,6 +582,8 @@ func TestClassify(t *testing.T) {
 			var target Target
 			switch {
 			case tt.unknown:
+			case tt.missing:
+				target.Predicted = dialect.MissingBucket()
 			case len(rules) == 0:
 				target.Predicted = dialect.NoConfiguration()
 			default:
@@ -507,7 +616,7 @@ func TestClassify(t *testing.T) {
 				}
 				t.Fatalf("%q, want %q", classes, tt.want)
 			}
-			if most := 14 + 4*len(results); asked > most {
+			if most := 20 + len(results); asked > most {
 				t.Errorf("asked %d times", asked)
 			}
 			if first < 0 {
