@@ -47,6 +47,19 @@ func TestAPolicyKeepsItsNameAndBucketWhenItIsConverted(t *testing.T) {
 	}
 }
 
+// What a policy says beside rules, buckets and names is left out of every format,
+// and told.
+func TestConvertTellsOfExpectationsThatItLeavesOut(t *testing.T) {
+	policy := strings.Replace(expectingPolicy, "  expectations:\n", "  verification: {endpoints: [https://cdn.example.com]}\n  expectations:\n", 1)
+	for _, format := range []string{"policy", "json", "xml", "terraform", "cloudformation"} {
+		status, stdout, stderr := runWithInput(t, policy, "convert", "-f", "-", "--to", format)
+		const want = "note: spec.expectations and spec.verification of the policy are not part of the result\n"
+		if status != exitOK || strings.Contains(stdout, "expectations") || !strings.Contains(stderr, want) {
+			t.Errorf("%s: status %d, %q is missing in %q\n%s", format, status, want, stderr, stdout)
+		}
+	}
+}
+
 func TestSeveralPoliciesAreConvertedToSeveral(t *testing.T) {
 	status, stdout, stderr := runWithInput(t, twoPolicies, "convert", "-f", "-", "--to", "policy")
 	if status != exitOK || stderr != "" || strings.Count(stdout, "kind: BucketCORSPolicy\n") != 2 {

@@ -14,7 +14,7 @@ import (
 
 func TestEveryFlagOfAVerbIsOnItsPage(t *testing.T) {
 	for name, newCommand := range map[string]func() *cobra.Command{
-		"evaluate": newEvaluateCommand, "lint": newLintCommand, "convert": newConvertCommand,
+		"evaluate": newEvaluateCommand, "lint": newLintCommand, "convert": newConvertCommand, "probe": newProbeCommand,
 	} {
 		page, err := os.ReadFile("../../docs/" + name + ".md")
 		if err != nil {
@@ -45,6 +45,9 @@ func TestShellsCompleteTheWordsOfFlags(t *testing.T) {
 		"lint --fail-on ":      {"error", "info"},
 		"lint -o ":             {"sarif", "github"},
 		"convert --to ":        {"policy", "cloudformation"},
+		"probe --addressing ":  {"path", "virtual-hosted"},
+		"probe --dialect ":     {"AWS", "VersityGW"},
+		"probe --method ":      {"GET", "DELETE"},
 	} {
 		status, stdout, _ := runCommand(t, append([]string{cobra.ShellCompRequestCmd}, strings.Split(arguments, " ")...)...)
 		for _, word := range want {
@@ -59,6 +62,7 @@ func TestShellsCompleteFilesWhereAVerbTakesThem(t *testing.T) {
 	for arguments, want := range map[string]string{
 		"evaluate ":   ":4\n",
 		"convert ":    ":4\n",
+		"probe ":      ":4\n",
 		"lint ":       "yaml\nyml\njson\nxml\ntf\ntemplate\n:8\n",
 		"convert --n": "--name\tthe NAME of the policy or resource (default: that of the one that is read)\n--namespace\tthe NAMESPACE of the policy (default: that of the policy that is read)\n:4\n",
 	} {
@@ -95,6 +99,8 @@ func TestAFlagThatCountsOnceIsRefusedTwice(t *testing.T) {
 		"evaluate --document 1 --document 2": `"1" was given before`,
 		"evaluate --requests a --requests b": `"a" was given before`,
 		"convert --bucket a --bucket b":      `"a" was given before`,
+		"probe --origin a --origin b":        `"--origin" flag: "a" was given before, and it can be given once: expectations of a policy ask about several`,
+		"probe --bucket a --bucket b":        `"a" was given before`,
 	} {
 		status, stdout, stderr := runCommand(t, strings.Fields(arguments)...)
 		if status != exitCouldNot || stdout != "" || !strings.Contains(stderr, want) {

@@ -3,11 +3,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
@@ -30,14 +32,18 @@ func (p preflights) Probe(ctx context.Context, ask controllers.Preflights) ([]co
 	// Connections to endpoints are few and far between, and the guard of the next
 	// time may be another.
 	defer client.CloseIdleConnections()
+	var unasked error
 	prober := probe.New(probe.Options{
-		Client:    client,
-		Wait:      func(ctx context.Context) error { return p.clients.Wait(ctx, ask.Provider) },
+		Client: client,
+		Wait: func(ctx context.Context) error {
+			unasked = p.clients.Wait(ctx, ask.Provider)
+			return unasked
+		},
 		UserAgent: "bucketcors/" + buildVersion(),
 	})
 	results := prober.Probe(ctx, probe.Target{URL: target, Predicted: ask.Predicted}, ask.Requests)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	if err := cmp.Or(ctx.Err(), unasked); err != nil {
+		return nil, err
 	}
 	return findingsOf(results), nil
 }
@@ -90,27 +96,57 @@ func portOf(u *url.URL) string {
 	return map[string]string{"http": "80", "https": "443"}[strings.ToLower(u.Scheme)]
 }
 
-// findingsOf are what is not as predicted, the same once.
+// findingsOf are what is not as predicted, each cause once.
 func findingsOf(results []probe.Result) []controllers.PreflightFinding {
-	var findings []controllers.PreflightFinding
-	alike := map[string]int{}
+	type cause struct {
+		result probe.Result
+		others int
+	}
+	var causes []*cause
 	for _, result := range results {
 		if result.Class == probe.AsPredicted {
 			continue
 		}
-		finding := controllers.PreflightFinding{Reason: s3v1alpha1.ReasonPreflightMismatch, Message: result.Message, Passing: result.MayPass()}
-		switch result.Class { //nolint:exhaustive // the others are mismatches
+		i := slices.IndexFunc(causes, func(c *cause) bool {
+			return c.result.Class == result.Class && c.result.Message == result.Message && c.result.Advice == result.Advice
+		})
+		if i < 0 {
+			causes = append(causes, &cause{result: result})
+			continue
+		}
+		causes[i].others++
+	}
+	var findings []controllers.PreflightFinding
+	for _, c := range causes {
+		finding := controllers.PreflightFinding{
+			Reason:  s3v1alpha1.ReasonPreflightMismatch,
+			Message: c.result.Message + " (" + preflightsText(c.result, c.others) + ")",
+			Passing: c.result.MayPass(),
+		}
+		switch c.result.Class { //nolint:exhaustive // the others are mismatches
 		case probe.Unreachable:
 			finding.Reason = s3v1alpha1.ReasonEndpointUnreachable
 		case probe.NotAllowed:
-			finding.Reason = s3v1alpha1.ReasonEndpointNotAllowed
+			finding.Reason, finding.Message = s3v1alpha1.ReasonEndpointNotAllowed, c.result.Message
 		}
-		if result.Advice != "" {
-			finding.Message += "; " + result.Advice
+		if c.result.Advice != "" {
+			finding.Message += "; " + c.result.Advice
 		}
-		if alike[finding.Message]++; alike[finding.Message] == 1 {
-			findings = append(findings, finding)
-		}
+		findings = append(findings, finding)
 	}
 	return findings
+}
+
+// preflightsText names the preflight that a result is of, and counts the others
+// that had the same.
+func preflightsText(result probe.Result, others int) string {
+	text := probed{Result: result, stranger: result.Request.Name == probe.StrangerName}.describe()
+	switch others {
+	case 0:
+		return text
+	case 1:
+		return text + ", and 1 more preflight"
+	default:
+		return fmt.Sprintf("%s, and %d more preflights", text, others)
+	}
 }

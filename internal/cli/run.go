@@ -107,7 +107,8 @@ func newRootCommand() *cobra.Command {
 		Short: "Keep the CORS configuration of S3 buckets equal to what Git says",
 		Long: `bucketcors keeps the CORS configuration of S3 buckets equal to what
 BucketCORSPolicy objects in a Kubernetes cluster say, and knows how S3 answers
-by it: evaluate, lint and convert need no cluster and no bucket.
+by it: evaluate, lint and convert need no cluster and no bucket, and probe asks
+live ones what a browser would.
 
 Exit status: 0 fine, 1 the answer is "no", 2 could not do it.`,
 		SilenceErrors: true,
@@ -122,6 +123,7 @@ Exit status: 0 fine, 1 the answer is "no", 2 could not do it.`,
 		newConvertCommand(),
 		newEvaluateCommand(),
 		newLintCommand(),
+		newProbeCommand(),
 		newVersionCommand(),
 	)
 	return root
