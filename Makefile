@@ -1,4 +1,5 @@
-# Needs Go, git, bash and make; everything else is built from its Go module.
+# Needs Go, git, bash and make; everything else is built from its Go module, except
+# for the browser that tests use where there is one.
 # `make help` lists what there is.
 
 SHELL := bash
@@ -39,6 +40,7 @@ demo-stop: ## Stop what KEEP=1 left running
 
 .PHONY: test
 test: ## Everything that CI runs: verify, lint and all tests
+	@$(call need_browser)
 	@echo '==> etcd, kube-apiserver, kubectl and versitygw (the first time this takes about ten minutes)'
 	@go run ./hack/servers
 	@$(MAKE) verify
@@ -46,6 +48,7 @@ test: ## Everything that CI runs: verify, lint and all tests
 	@echo '==> go test ./...'
 	@$(GOTEST) ./...
 	@$(MAKE) test-differential
+	@$(call need_browser)
 
 .PHONY: test-unit
 test-unit: ## go vet, and the tests of internal/ (but for what starts servers)
@@ -57,8 +60,22 @@ test-integration: ## The tests of packages, on a real API server and a real S3 s
 	$(GOTEST) ./api/... ./controllers/... ./internal/...
 
 .PHONY: test-e2e
-test-e2e: ## The product as a user runs it, on real servers
+test-e2e: ## The product as a user runs it, on real servers and in a real browser
+	@$(call need_browser)
 	$(GOTEST) -v ./test/e2e/...
+
+.PHONY: browser
+browser: ## Print which browser the tests use; nothing where there is none
+	@if [ -n "$$CHROME_PATH" ]; then command -v "$$CHROME_PATH"; \
+	else command -v chromium || command -v chromium-browser || command -v google-chrome; fi || true
+
+# Says loudly that tests are left out; in CI they must not be.
+define need_browser
+	[ -n "$$($(MAKE) browser)" ] || { \
+		echo '==> NO BROWSER: the tests in a real browser are SKIPPED. Install Chromium, or set CHROME_PATH' >&2; \
+		[ "$$CI" != true ]; \
+	}
+endef
 
 # How many random requests are compared, and what they begin with.
 REQUESTS ?= 200000
