@@ -27,8 +27,8 @@ type answering func(ask) reply
 // header makes headers of names and values.
 func header(pairs ...string) http.Header {
 	h := http.Header{}
-	for i := 0; i < len(pairs); i += 2 {
-		h.Add(pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		h.Add(pair[0], pair[1])
 	}
 	return h
 }
@@ -550,6 +550,31 @@ func TestClassify(t *testing.T) {
 			name: "a proxy that sets the one origin that is asked for, and nothing is predicted", unknown: true, requests: []browser.Request{get},
 			at:   changing(aws, func(a ask, h http.Header) { h.Set("Access-Control-Allow-Origin", app) }),
 			want: []Class{AsPredicted, AsPredicted},
+		},
+		{
+			name: "a proxy that answers preflights, before a bucket that anybody may list", requests: []browser.Request{put},
+			at:   onlyReads(site(405), regional(200, "<ListBucketResult><Name>assets</Name><Contents><Key>cut off")),
+			want: []Class{ProxyAnswers, AsPredicted},
+		},
+		{
+			name: "a proxy that sets one origin on what it reads and finds", requests: []browser.Request{get, byBoss},
+			at: func(a ask) reply {
+				r := aws(a)
+				switch {
+				case a.Method == http.MethodOptions:
+				case a.place == freshPath:
+					return regional(404, fmt.Sprintf(s3Error, "NoSuchKey", "", ""))(a)
+				default:
+					r.Header.Set("Access-Control-Allow-Origin", app)
+				}
+				return r
+			},
+			want: []Class{ProxyAnswers, ProxyAnswers, AsPredicted}, message: "whoever asks",
+		},
+		{
+			name: "the web page of a firewall, with the status of before", dialect: cors.CephRGW, former: []cors.Rule{former},
+			at:       onlyReads(site(403), bucketOf(compiled(t, cors.CephRGW, uploads))),
+			requests: []browser.Request{put}, want: []Class{ProxyAnswers, AsPredicted},
 		},
 		{
 			name: "an error of the service where the refusal was guessed", at: regional(500, fmt.Sprintf(s3Error, "InternalError", "", "")),

@@ -97,7 +97,7 @@ func (q *inquiry) formerGives(r *round) bool {
 
 // stripped is a preflight of which a header does not reach the bucket.
 func (q *inquiry) stripped(r *round) (finding, bool) {
-	header := ""
+	var header string
 	asked := r.ask.Request
 	switch {
 	case q.withoutOrigin(r):

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -193,8 +194,7 @@ func TestWhatIsSent(t *testing.T) {
 		}
 		return bucketBy(func() *cors.Policy { return p })(r)
 	})}
-	jar := cookies{}
-	client.Jar = jar
+	client.Jar = cookies{}
 	o := probe.Options{Client: client, UserAgent: "bucketcors/v1", Wait: func(context.Context) error { waits++; return nil }}
 	get := browser.Request{Origin: "https://app.example.com", Method: "get"}
 	results := probe.New(o).Probe(t.Context(), probe.Target{URL: "https://s3.example/assets/logo?X-Amz-Signature=abc#x", Predicted: p}, []browser.Request{upload, get})
@@ -243,6 +243,14 @@ func TestWhatIsSent(t *testing.T) {
 	if waits != len(all) {
 		t.Errorf("waited %d times for %d requests", waits, len(all))
 	}
+}
+
+// cookies is a jar that has one for everybody.
+type cookies struct{}
+
+func (cookies) SetCookies(*url.URL, []*http.Cookie) {}
+func (cookies) Cookies(*url.URL) []*http.Cookie {
+	return []*http.Cookie{{Name: "session", Value: "secret", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}}
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {

@@ -37,13 +37,10 @@ type document struct {
 // newReply reads an answer, of whose body the beginning is there.
 func newReply(status int, header http.Header, body []byte) reply {
 	r := reply{Answer: browser.Answer{Status: status, Header: header}}
-	var d document
-	// A list that is cut off still has told what it is.
-	if err := xml.Unmarshal(body, &d); err == nil || d.XMLName.Local != "Error" {
-		d.Code, d.Message = clean(d.Code, 64), clean(d.Message, 400)
-		d.Method, d.Region = strings.TrimSpace(d.Method), strings.TrimSpace(d.Region)
-		r.document = d
-	}
+	d := &r.document
+	_ = xml.Unmarshal(body, d) // what is cut off, as a long list is, has still told what it is
+	d.Code, d.Message = clean(d.Code, 64), clean(d.Message, 400)
+	d.Method, d.Region = strings.TrimSpace(d.Method), strings.TrimSpace(d.Region)
 	return r
 }
 

@@ -5,7 +5,6 @@ package probe_test
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,14 +13,6 @@ import (
 	"github.com/bucketcors/bucketcors/internal/cors"
 	"github.com/bucketcors/bucketcors/internal/probe"
 )
-
-// cookies is a jar that has one for everybody.
-type cookies struct{}
-
-func (cookies) SetCookies(*url.URL, []*http.Cookie) {}
-func (cookies) Cookies(*url.URL) []*http.Cookie {
-	return []*http.Cookie{{Name: "session", Value: "secret"}}
-}
 
 func TestSettle(t *testing.T) {
 	const patience = 2 * time.Minute
@@ -79,6 +70,28 @@ func TestSettleEndsWithItsContext(t *testing.T) {
 			probe.Target{URL: "https://s3.example/assets", Predicted: now, Former: []*cors.Policy{before}}, []browser.Request{upload}, time.Hour)
 		if len(results) != 2 || results[0].Class != probe.Stale || time.Since(start) != 10*time.Second {
 			t.Errorf("after %s: %+v", time.Since(start), results)
+		}
+	})
+}
+
+func TestSettleKeepsTheLastResultsWhenItsContextEndsWhileAsking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now, before := policy(t, "https://app.example.com"), policy(t, "https://old.example.com")
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		asked := 0
+		client := &http.Client{Transport: bucketBy(func() *cors.Policy { asked++; return before })}
+		wait := func(ctx context.Context) error {
+			if asked < 3 {
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		results := probe.New(probe.Options{Client: client, Wait: wait}).Settle(ctx,
+			probe.Target{URL: "https://s3.example/assets", Predicted: now, Former: []*cors.Policy{before}}, []browser.Request{upload}, time.Hour)
+		if len(results) != 2 {
+			t.Errorf("%d results after %d requests: %+v", len(results), asked, results)
 		}
 	})
 }
