@@ -68,6 +68,23 @@ func suspend(holders []claimant) []claimant {
 	return holders
 }
 
+// expecting gives each of the holders so many expectations about its own rules. With
+// chained, the last of each is about the next, and that of the last policy is about
+// nobody: one after the other yields.
+func expecting(holders []claimant, each int, chained bool) []claimant {
+	for i, holder := range holders {
+		origin := fmt.Sprintf("https://web-%d.example.com", i)
+		holder.policy.Spec.Rules[0].AllowedOrigins[0] = s3v1alpha1.CORSOrigin(origin)
+		for j := range each {
+			if chained && j == each-1 {
+				origin = fmt.Sprintf("https://web-%d.example.com", i+1)
+			}
+			holder.policy.Spec.Expectations = append(holder.policy.Spec.Expectations, reads(fmt.Sprint(j), origin, ""))
+		}
+	}
+	return holders
+}
+
 // BenchmarkComposition is what a look at a shared bucket costs apart from S3.
 func BenchmarkComposition(b *testing.B) {
 	full := configurationFor(bulkyRules("full", 100, 60_000))
@@ -78,6 +95,8 @@ func BenchmarkComposition(b *testing.B) {
 	}{
 		{"100 policies of 1 rule", crowd(100, 1, 500, guarded(10)), cors.Configuration{}},
 		{"20 policies that fill the bucket", crowd(20, 5, 3_000, guarded(10)), cors.Configuration{}},
+		{"100 policies of 1 rule and 100 expectations", expecting(crowd(100, 1, 500, guarded(10)), 100, false), cors.Configuration{}},
+		{"100 policies of 1 rule and 100 expectations that fail in turn", expecting(crowd(100, 1, 500, guarded(10)), 100, true), cors.Configuration{}},
 		{"20 policies of 60 KB", crowd(20, 100, 60_000, guarded(10)), cors.Configuration{}},
 		{"1 suspended policy without rules in force", suspend(crowd(1, 1, 500, guarded(10))), full},
 		{"100 suspended policies without rules in force", suspend(crowd(100, 1, 500, guarded(10))), full},
@@ -85,7 +104,7 @@ func BenchmarkComposition(b *testing.B) {
 		b.Run(strings.ReplaceAll(bm.name, " ", "-"), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				c := compose(contributionsTo(claimed, bm.holders, bm.live, nil))
+				c := composeFor(claimed, bm.holders, bm.live, nil)
 				desiredOf(c, bm.holders[len(bm.holders)-1].policy, bm.live)
 			}
 		})

@@ -90,6 +90,7 @@ func (r *PolicyReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 	var policy s3v1alpha1.BucketCORSPolicy
 	switch err := r.Client.Get(ctx, request.NamespacedName, &policy); {
 	case apierrors.IsNotFound(err):
+		r.verifications.forget(request.NamespacedName)
 		return ctrl.Result{}, archive{r.Client}.abandon(ctx, request.NamespacedName)
 	case err != nil:
 		return ctrl.Result{}, fmt.Errorf("read the policy: %w", err)
@@ -100,7 +101,6 @@ func (r *PolicyReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 func (r *PolicyReconciler) reconcile(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
 	// A signal to stop must not come between a write to a bucket and the status
 	// that tells of it: the pass is finished, and the manager waits for it.
-	stop := ctx
 	work, cancelWork := workContext(ctx)
 	defer cancelWork()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reconcileTimeout)
@@ -114,13 +114,8 @@ func (r *PolicyReconciler) reconcile(ctx context.Context, policy *s3v1alpha1.Buc
 	}
 	o, err := r.sync(work, policy)
 	if err == nil {
+		o.verification = r.verify(policy, o)
 		err = r.publish(ctx, policy, o)
-	}
-	if err == nil && verifies(policy) {
-		// Nobody waits for the answers of endpoints to learn of the buckets.
-		if o.verification = r.verify(stop, policy, o); stop.Err() == nil {
-			err = r.store(ctx, policy, o)
-		}
 	}
 	if err != nil {
 		return r.lookAgain(policy, err)
@@ -160,31 +155,22 @@ func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// publish stores what a pass did to the buckets, and tells events of those that
-// left too.
+// publish writes the status when it changed and then, when it is stored, tells
+// events what became different.
 func (r *PolicyReconciler) publish(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, o outcome) error {
-	if err := r.store(ctx, policy, o); err != nil {
-		return err
+	status := statusFor(policy, o, r.now())
+	var happened []event
+	if !equality.Semantic.DeepEqual(policy.Status, status) {
+		if err := r.applyStatus(ctx, policy, status); err != nil {
+			return err
+		}
+		happened = slices.Concat(eventsFor(policy.Status, status), lintEvents(policy, o))
 	}
 	if len(o.buckets) > 0 {
 		r.surveys.told(policy.UID)
 	}
 	if policy.DeletionTimestamp.IsZero() {
-		record(ctx, r.Recorder, policy, departureEvents(o))
-	}
-	return nil
-}
-
-// store writes the status when it changed and then, when it is stored, tells
-// events what became different. The policy has the new status afterwards.
-func (r *PolicyReconciler) store(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, o outcome) error {
-	status := statusFor(policy, o, r.now())
-	if equality.Semantic.DeepEqual(policy.Status, status) {
-		return nil
-	}
-	happened := slices.Concat(eventsFor(policy.Status, status), lintEvents(policy, o))
-	if err := r.applyStatus(ctx, policy, status); err != nil {
-		return err
+		happened = append(happened, departureEvents(o)...)
 	}
 	record(ctx, r.Recorder, policy, happened)
 	return nil
@@ -197,10 +183,6 @@ func (r *PolicyReconciler) applyStatus(ctx context.Context, policy *s3v1alpha1.B
 	}
 	if err := r.Client.Status().Apply(ctx, apply, client.FieldOwner(FieldOwner), client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply the status: %w", err)
-	}
-	policy.Status = status
-	if apply.ResourceVersion != nil {
-		policy.ResourceVersion = *apply.ResourceVersion
 	}
 	return nil
 }
@@ -237,7 +219,6 @@ func (r *PolicyReconciler) forget(policy types.UID) {
 	r.surveys.forget(policy)
 	r.looks.expectEarly(policy, false)
 	r.retries.forget(policy)
-	r.verifications.forget(policy)
 }
 
 // interval is the time between two looks at the buckets of a policy.

@@ -44,9 +44,11 @@ type Preflights struct {
 	Endpoint string
 	// AllowedHosts are the hosts that Endpoint may name, as a BucketProvider has them.
 	AllowedHosts []string
-	// Requests are what browsers do, and Predicted what answers them.
+	// Requests are what browsers do, Predicted what answers them, and Former what may
+	// still do so, because it did before the last write.
 	Requests  []browser.Request
 	Predicted *cors.Policy
+	Former    []*cors.Policy
 }
 
 // PreflightFinding is something that is not as predicted.

@@ -3,6 +3,7 @@
 package controllers
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -137,7 +138,7 @@ type composition struct {
 	// refused are those that do not, in order.
 	refused []refusal
 	// unmet are the policies with an expectation that their rules would not meet
-	// here, so that what is in force of them is there instead; in no order.
+	// here, so that what is in force of them is there instead; in order.
 	unmet []refusal
 }
 
@@ -161,6 +162,9 @@ type refusal struct {
 // 64 KB, an id that is taken) is left out whole, and those after it still get
 // their turn.
 func compose(contributions []contribution) composition {
+	if all, fit := together(contributions); fit {
+		return all
+	}
 	var c composition
 	for _, added := range contributions {
 		if len(added.rules) == 0 {
@@ -170,19 +174,47 @@ func compose(contributions []contribution) composition {
 			c.refused = append(c.refused, refusal{added.policy, why})
 			continue
 		}
-		from := len(c.configuration.Rules)
-		c.configuration.Rules = append(c.configuration.Rules, added.rules...)
-		c.parts = append(c.parts, part{added.policy, from, len(c.configuration.Rules)})
+		c.add(added)
 	}
 	return c
 }
 
+// together are contributions that all fit, as they mostly do: one look at the whole
+// tells, in place of one for each.
+func together(contributions []contribution) (all composition, fit bool) {
+	owners := map[string]*s3v1alpha1.BucketCORSPolicy{}
+	dialects := sets.New[*cors.Dialect]()
+	for _, added := range contributions {
+		if len(added.rules) == 0 {
+			continue
+		}
+		for _, rule := range added.rules {
+			if owner := owners[rule.ID]; rule.ID != "" && owner != nil && owner != added.policy {
+				return composition{}, false
+			}
+			owners[rule.ID] = added.policy
+		}
+		dialects.Insert(cmp.Or(added.dialect, cors.AWS))
+		all.add(added)
+	}
+	for dialect := range dialects {
+		if dialect.Check(all.configuration) != nil {
+			return composition{}, false
+		}
+	}
+	return all, true
+}
+
+// add puts a contribution after what is there.
+func (c *composition) add(added contribution) {
+	from := len(c.configuration.Rules)
+	c.configuration.Rules = append(c.configuration.Rules, added.rules...)
+	c.parts = append(c.parts, part{added.policy, from, len(c.configuration.Rules)})
+}
+
 // noRoomFor is why a contribution cannot follow what is there; empty when it can.
 func (c composition) noRoomFor(added contribution) string {
-	dialect := added.dialect
-	if dialect == nil {
-		dialect = cors.AWS
-	}
+	dialect := cmp.Or(added.dialect, cors.AWS)
 	var reasons []string
 	err := dialect.Check(cors.Configuration{Rules: slices.Concat(c.configuration.Rules, added.rules)})
 	if err != nil {

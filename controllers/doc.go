@@ -18,9 +18,10 @@
 // (verification.go), and what is probably not meant in rules that are accepted all
 // the same (lint.go, shadows.go).
 //
-// Where a policy asks for it, live preflights are sent at the end of a pass
-// (verify.go), when the status of its buckets is stored already: an endpoint that
-// does not answer keeps nobody waiting, and a policy is told twice what changed.
+// Where a policy asks for it, live preflights are sent beside the passes
+// (verify.go), so that an endpoint that does not answer keeps nobody waiting: the
+// answers are remembered (verification_log.go) and cause a pass of their own, which
+// reads no bucket again.
 //
 // What is known of a bucket from before a pass comes from three places. The status
 // tells what was seen and written. The log of writes (writes.go) tells what no

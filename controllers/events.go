@@ -99,7 +99,8 @@ func turnOfReady(before, after []metav1.Condition) []event {
 		return nil
 	}
 	kind := corev1.EventTypeWarning
-	if is.Status == metav1.ConditionTrue || is.Reason == s3v1alpha1.ReasonSuspended || is.Reason == s3v1alpha1.ReasonSettling {
+	switch quiet := []string{s3v1alpha1.ReasonSuspended, s3v1alpha1.ReasonSettling, s3v1alpha1.ReasonNotAsked}; {
+	case is.Status == metav1.ConditionTrue, slices.Contains(quiet, is.Reason):
 		kind = corev1.EventTypeNormal
 	}
 	var events eventBatch

@@ -3,7 +3,9 @@
 package controllers
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,25 +21,26 @@ import (
 // invalid.
 //
 // Whether an expectation is met depends on the rules of all. Where several are
-// not, the policy of the lowest priority yields first, and then the others are
-// looked at again: what remains meets the expectations of all whose rules are
+// not, the policy of the lowest priority yields first, of those that would not have
+// what they expect without the others either, if there are such; then the others
+// are looked at again. What remains meets the expectations of all whose rules are
 // there as they are written, and everybody computes the same.
 func composeFor(key bucketKey, holders []claimant, live cors.Configuration, observer *s3v1alpha1.BucketCORSPolicy) composition {
 	// yieldingOneByOne bounds the rounds in which one policy yields, and no more.
 	const yieldingOneByOne = 10
 	whole := bringingAll(key, holders, observer)
-	var unmet []refusal
+	yielded := map[int]failing{}
 	for round := 0; ; round++ {
 		c := compose(contributionsOf(key, holders, whole, live))
-		failing := c.failingExpectations(holders, whole)
-		if len(failing) == 0 {
-			c.unmet = unmet
+		all := c.failingExpectations(holders, whole)
+		if len(all) == 0 {
+			c.unmet = c.stillUnmet(holders, yielded)
 			return c
 		}
-		for i, holder := range slices.Backward(holders) {
-			if why := failing[i]; why != "" {
-				whole[i] = false
-				unmet = append(unmet, refusal{holder.policy, why})
+		byItself := slices.ContainsFunc(slices.Collect(maps.Values(all)), func(f failing) bool { return f.byItself })
+		for i := range slices.Backward(holders) {
+			if f, fails := all[i]; fails && (f.byItself || !byItself) {
+				whole[i], yielded[i] = false, f
 				if round < yieldingOneByOne {
 					break
 				}
@@ -46,14 +49,44 @@ func composeFor(key bucketKey, holders []claimant, live cors.Configuration, obse
 	}
 }
 
+// stillUnmet are those of the holders that have yielded, and why. One whose rules
+// are in force as they are written has what it expects, if what was in the way has
+// yielded too.
+func (c composition) stillUnmet(holders []claimant, yielded map[int]failing) []refusal {
+	asWritten := make([]bool, len(holders))
+	for i := range yielded {
+		own, found := c.partOf(holders[i].policy)
+		asWritten[i] = found && cors.Equal(configurationFor(holders[i].policy.Spec.Rules), cors.Configuration{Rules: c.configuration.Rules[own.from:own.to]})
+	}
+	now := c.failingExpectations(holders, asWritten)
+	var unmet []refusal
+	for i, holder := range holders {
+		f, found := yielded[i]
+		if asWritten[i] {
+			f, found = now[i]
+		}
+		if found {
+			unmet = append(unmet, refusal{holder.policy, f.why})
+		}
+	}
+	return unmet
+}
+
+// failing is why expectations of a policy are not met, and whether the rules of
+// others have no part in that: no rule answers, or one of its own.
+type failing struct {
+	why      string
+	byItself bool
+}
+
 // failingExpectations are which expectations are not met, by the index of those
-// of the holders whose rules are there whole.
-func (c composition) failingExpectations(holders []claimant, whole []bool) map[int]string {
-	failing := map[int]string{}
+// of the holders that are to be looked at.
+func (c composition) failingExpectations(holders []claimant, looked []bool) map[int]failing {
+	all := map[int]failing{}
 	compiled := map[*cors.Dialect]*cors.Policy{}
 	for i, holder := range holders {
 		own, found := c.partOf(holder.policy)
-		if !whole[i] || !found || len(holder.policy.Spec.Expectations) == 0 {
+		if !looked[i] || !found || len(holder.policy.Spec.Expectations) == 0 {
 			continue
 		}
 		dialect := dialectOf(holder.provider)
@@ -61,16 +94,26 @@ func (c composition) failingExpectations(holders []claimant, whole []bool) map[i
 			policy, err := dialect.Compile(c.configuration)
 			if err != nil {
 				// Two providers say of one server that it is of two kinds.
-				failing[i] = "what it expects cannot be told: " + describeMistakes(err)
+				all[i] = failing{why: "what it expects cannot be told: " + describeMistakes(err)}
 				continue
 			}
 			compiled[dialect] = policy
 		}
 		if failures := expectation.Check(holder.policy.Spec.Expectations, compiled[dialect]); len(failures) > 0 {
-			failing[i] = c.describeFailures(own, failures)
+			all[i] = failing{c.describeFailures(own, failures), slices.ContainsFunc(failures, own.alone)}
 		}
 	}
-	return failing
+	return all
+}
+
+// alone is whether nobody else keeps what is expected of the rules of a part from
+// being met.
+func (p part) alone(failure expectation.Failure) bool {
+	answer := cmp.Or(failure.Verdict.Actual, failure.Verdict.Preflight)
+	if failure.Verdict.Allowed {
+		return answer != nil && answer.Rule >= p.from && answer.Rule < p.to
+	}
+	return answer == nil || answer.Rule < 0 || answer.Rule >= p.from && answer.Rule < p.to
 }
 
 // describeFailures names the expectations of the policy whose rules are own that

@@ -89,6 +89,9 @@ func TestExpectationsAreAboutTheServerOfTheProvider(t *testing.T) {
 	if a := accept(policy, provider, tenant{namespace: "team-a"}); a.reason != s3v1alpha1.ReasonExpectationFailed {
 		t.Errorf("CephRGW: %s: %s", a.reason, a.message)
 	}
+	if why := composeFor(claimed, []claimant{claims(shared(policy, 0), provider)}, nothing, nil).unmetOf(policy); why == "" {
+		t.Error("CephRGW: it is met on a shared bucket")
+	}
 }
 
 // What a shared bucket is expected to do depends on all who share it.
@@ -152,6 +155,37 @@ func TestExpectationsOfSharedPoliciesAreAboutTheWholeBucket(t *testing.T) {
 			want:     "first before third",
 			unmet:    map[string]string{"second": `expectation "nobody's"`},
 		},
+		"one in whose way somebody is who yields too": {
+			expected: [3][]s3v1alpha1.Expectation{
+				0: {reads("nobody's", "https://fourth.example.com", "")},
+				2: {reads("not first", "https://first.example.com", "Denied")},
+			},
+			want:  "second third",
+			unmet: map[string]string{"first": `expectation "nobody's"`},
+		},
+		"one whose own rules are in its way yields before the last": {
+			expected: [3][]s3v1alpha1.Expectation{
+				0: {reads("not itself", "https://first.example.com", "Denied")},
+				2: {reads("not first", "https://first.example.com", "Denied")},
+			},
+			want:  "second third",
+			unmet: map[string]string{"first": `expectation "not itself"`},
+		},
+		"met by what is in force of it, and not by what it is now": {
+			expected: [3][]s3v1alpha1.Expectation{1: {reads("not itself", "https://second.example.com", "Denied")}},
+			had:      "first before third",
+			want:     "first before third",
+			unmet:    map[string]string{"second": `expectation "not itself"`},
+		},
+		"one that is in force, of two that exclude each other": {
+			expected: [3][]s3v1alpha1.Expectation{
+				0: {reads("not third", "https://third.example.com", "Denied")},
+				2: {reads("not first", "https://first.example.com", "Denied")},
+			},
+			had:   "- second third",
+			want:  "second third",
+			unmet: map[string]string{"first": `expectation "not third"`},
+		},
 		"a rule of another that takes the requests": {
 			expected: [3][]s3v1alpha1.Expectation{2: {{Name: "etag", Origin: "https://third.example.com", Method: "GET", Exposes: []s3v1alpha1.HeaderName{"ETag"}}}},
 			rules: map[int][]s3v1alpha1.CORSRule{
@@ -171,8 +205,9 @@ func TestExpectationsOfSharedPoliciesAreAboutTheWholeBucket(t *testing.T) {
 				if rules, found := tt.rules[i]; found {
 					policy.Spec.Rules = rules
 				}
-				if had := strings.Fields(tt.had); len(had) > 0 {
+				if had := strings.Fields(tt.had); len(had) > 0 && had[i] != "-" {
 					rules := configured("https://" + had[i] + ".example.com").Rules
+					rules[0].ID = own
 					live.Rules = append(live.Rules, rules...)
 					policy.Status.Buckets = []s3v1alpha1.BucketStatus{{Name: "assets", Service: claimed.service, RulesHash: hashOf(rules)}}
 				}
@@ -255,7 +290,9 @@ func TestAFailedExpectationOnASharedBucketLeavesTheOthersAlone(t *testing.T) {
 	})
 	w.settled(first, second)
 	w.expectReady(w.get(first), "True Ready")
-	w.edit(second, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules[0].AllowedOrigins = []s3v1alpha1.CORSOrigin{"*"} })
+	w.edit(second, func(spec *s3v1alpha1.BucketCORSPolicySpec) {
+		spec.Rules[0].AllowedOrigins = []s3v1alpha1.CORSOrigin{"*"}
+	})
 	w.settled(first, second)
 	w.expectOrigins("first *")
 	w.expectReady(w.get(second), "True Ready")
@@ -265,7 +302,9 @@ func TestAFailedExpectationOnASharedBucketLeavesTheOthersAlone(t *testing.T) {
 	w.expectCondition(after, "Synced", `expectation "no strangers"`)
 
 	// A new version of its rules waits for that, and so it does without S3.
-	w.edit(first, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules[0].AllowedOrigins[0] = "https://newer.example.com" })
+	w.edit(first, func(spec *s3v1alpha1.BucketCORSPolicySpec) {
+		spec.Rules[0].AllowedOrigins[0] = "https://newer.example.com"
+	})
 	w.settled(first, second)
 	w.expectOrigins("first *")
 	w.s3.faults["GET assets"] = timedOut
@@ -281,7 +320,9 @@ func TestAFailedExpectationOnASharedBucketLeavesTheOthersAlone(t *testing.T) {
 	w.settled(first, second)
 	w.expectOrigins("first *")
 
-	w.edit(second, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules[0].AllowedOrigins[0] = "https://second.example.com" })
+	w.edit(second, func(spec *s3v1alpha1.BucketCORSPolicySpec) {
+		spec.Rules[0].AllowedOrigins[0] = "https://second.example.com"
+	})
 	w.settled(first, second)
 	w.settled(first, second)
 	w.expectOrigins("newer second")
@@ -314,4 +355,126 @@ func TestAPolicyThatOnlyObservesHasItsExpectationsChecked(t *testing.T) {
 		w := newWorld(t, policy, aProvider())
 		w.expectReady(w.mustPass(policy), "False ExpectationFailed")
 	}
+}
+
+// What is known of a bucket is so until it is read again.
+func TestAnExpectationThatFailedIsNotForgottenWhileNothingCanBeRead(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fail func(*world)
+		want string
+	}{
+		"a read that fails":          {func(w *world) { w.s3.faults["GET assets"] = timedOut }, "False ExpectationFailed"},
+		"a service that is given up": {func(w *world) { w.s3.faults["OPEN assets"] = timedOut }, "False ExpectationFailed"},
+		"a Secret that is missing":   {func(w *world) { w.s3.faults["OPEN assets"] = secretMissing }, "False ExpectationFailed"},
+		"a bucket that is not there": {func(w *world) { w.s3.faults["GET assets"] = notFound }, "False BucketNotFound"},
+		"another version of the rules": {func(w *world) {
+			w.s3.faults["GET assets"] = timedOut
+			w.edit(aShared("first", 0), func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Expectations = nil })
+		}, "False Timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, second := aShared("first", 2*time.Hour), aShared("second", time.Hour)
+			first.Spec.Expectations = []s3v1alpha1.Expectation{reads("no strangers", "https://second.example.com", "Denied")}
+			w := newWorld(t, first, second, aProvider())
+			w.settled(first, second)
+			w.expectReady(w.get(first), "False ExpectationFailed")
+			tt.fail(w)
+			w.later(time.Hour)
+			for range 2 {
+				w.expectReady(w.mustPass(first), tt.want)
+			}
+		})
+	}
+}
+
+func aShared(name string, age time.Duration) *s3v1alpha1.BucketCORSPolicy {
+	return sharedPolicy("team-a", name, age, 0)
+}
+
+// A failed read tells nothing of the rules that others have in force.
+func TestAReadThatFailsMakesNoExpectationFail(t *testing.T) {
+	first, second := aShared("first", 2*time.Hour), aShared("second", time.Hour)
+	first.Spec.Expectations = []s3v1alpha1.Expectation{reads("theirs", "https://second.example.com", "")}
+	w := newWorld(t, first, second, aProvider())
+	w.settled(first, second)
+	w.edit(second, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Suspend = true })
+	w.settled(first, second)
+	w.expectReady(w.get(first), "True Ready")
+	w.s3.faults["GET assets"] = timedOut
+	w.later(time.Hour)
+	after := w.mustPass(first)
+	w.expectReady(after, "Unknown Timeout")
+	w.expectCondition(after, "Accepted", "the rules are valid")
+}
+
+// The policy whose expectation fails sees what becomes of the bucket meanwhile.
+func TestAFailedExpectationMakesNoDriftOfWhatOthersWrite(t *testing.T) {
+	first, second := aShared("first", 2*time.Hour), aShared("second", time.Hour)
+	first.Spec.Expectations = []s3v1alpha1.Expectation{reads("no strangers", "https://stranger.example.com", "Denied")}
+	w := newWorld(t, first, second, aProvider())
+	w.settled(first, second)
+	for _, origin := range []s3v1alpha1.CORSOrigin{"*", "https://second.example.com"} {
+		w.edit(second, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules[0].AllowedOrigins[0] = origin })
+		for range 3 {
+			w.later(time.Hour)
+			w.mustPass(first) // it comes first
+			w.mustPass(second)
+		}
+	}
+	w.expectOrigins("first second")
+	w.expectReady(w.get(first), "True Ready")
+	for _, line := range w.events.take() {
+		if strings.Contains(line, s3v1alpha1.ReasonDriftCorrected) {
+			t.Errorf("nobody has changed anything: %s", line)
+		}
+	}
+}
+
+// S3 may answer with what was there before the last write, in which there is nothing
+// of what has just come into force.
+func TestAnOldAnswerLosesNothingThatIsInForce(t *testing.T) {
+	for name, hold := range map[string]func(*s3v1alpha1.BucketCORSPolicySpec){
+		"of a policy whose expectation fails": func(spec *s3v1alpha1.BucketCORSPolicySpec) {
+			spec.Expectations = []s3v1alpha1.Expectation{reads("nobody's", "https://fourth.example.com", "")}
+		},
+		"of a policy that is suspended": func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Suspend = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, second := aShared("first", 2*time.Hour), aShared("second", time.Hour)
+			second.Spec.Buckets[0].Name = "elsewhere"
+			w := newWorld(t, first, second, aProvider())
+			w.s3.live["assets"] = theirs
+			w.mustPass(first)
+			w.expectOrigins("first")
+			w.edit(first, hold)
+			w.edit(second, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Buckets[0].Name = "assets" })
+			w.s3.stale["assets"] = theirs
+			w.later(10 * time.Second)
+			w.mustPass(second)
+			w.expectOrigins("first second")
+		})
+	}
+}
+
+// Who may not have its rules on a bucket does not inherit it either.
+func TestABucketIsNotHandedOverToRulesThatAreNotExpected(t *testing.T) {
+	first, second := aShared("first", 2*time.Hour), aShared("second", time.Hour)
+	second.Spec.Expectations = []s3v1alpha1.Expectation{reads("nobody's", "https://fourth.example.com", "")}
+	w := newWorld(t, first, second, aProvider())
+	w.s3.live["assets"] = theirs
+	w.settled(first, second)
+	w.expectOrigins("first")
+	if b := w.get(second).Status.Buckets[0]; ownedBefore(b) {
+		t.Errorf("it says that it had the bucket: %+v", b)
+	}
+	w.delete(first)
+	w.later(time.Hour)
+	if w.mustPass(first) != nil {
+		t.Error("the policy is still there")
+	}
+	w.settled(second)
+	if !same(w.s3.live["assets"], theirs) {
+		t.Errorf("the bucket has %+v", w.s3.live["assets"])
+	}
+	w.expectReady(w.get(second), "False ExpectationFailed")
 }

@@ -62,7 +62,7 @@ func (r *PolicyReconciler) depart(ctx context.Context, task bucketTask, connecti
 		o.failure = failureOf(err)
 		return o
 	}
-	succession := composeFor(task.key, holders, live, nil)
+	succession := composeFor(task.key, holders, task.found(task.view(cors.Configuration{}, live)), nil)
 	v := task.view(succession.configuration, live)
 	d := departure{
 		deletionPolicy: task.policy.Spec.DeletionPolicy,

@@ -72,6 +72,30 @@ type modelSpec struct {
 	shared             bool
 	priority           int32
 	suspended, invalid bool
+	expects            []modelExpectation
+}
+
+// modelExpectation is that pages of an origin can read, or cannot.
+type modelExpectation struct {
+	origin  string
+	allowed bool
+}
+
+// meets is whether a configuration does what a spec expects.
+func (s modelSpec) meets(c cors.Configuration) bool {
+	return !slices.ContainsFunc(s.expects, func(e modelExpectation) bool {
+		return e.allowed != slices.ContainsFunc(c.Rules, func(r cors.Rule) bool { return slices.Contains(r.AllowedOrigins, e.origin) })
+	})
+}
+
+// isIn is whether the rules of a spec are in a configuration, next to each other.
+func (s modelSpec) isIn(c cors.Configuration) bool {
+	for i := range len(c.Rules) - len(s.rules) + 1 {
+		if reflect.DeepEqual(c.Rules[i:i+len(s.rules)], s.rules) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s modelSpec) String() string {
@@ -84,6 +108,9 @@ func (s modelSpec) String() string {
 	var ids []string
 	for _, rule := range s.rules[:min(3, len(s.rules))] {
 		ids = append(ids, fmt.Sprintf("%q %s", rule.ID, strings.Join(rule.AllowedOrigins, "+")))
+	}
+	for _, e := range s.expects {
+		flags += fmt.Sprintf(" expects %s %t", e.origin, e.allowed)
 	}
 	return fmt.Sprintf("provider %d, buckets %v, priority %d%s, %d rules: %s", s.provider, s.buckets, s.priority, flags, len(s.rules), strings.Join(ids, ", "))
 }
@@ -165,7 +192,8 @@ func (s scenario) holders(m moment, label string) []int {
 }
 
 // composed is what holders make up together, and those that fit. It is not known
-// while one of them keeps what was in force before.
+// while one of them keeps what was in force before, as do those whose expectations
+// are not met by it.
 func (s scenario) composed(m moment, holders []int) (whole cors.Configuration, fitting []int, known bool) {
 	taken := map[string]bool{}
 	for _, i := range holders {
@@ -183,15 +211,33 @@ func (s scenario) composed(m moment, holders []int) (whole cors.Configuration, f
 		whole.Rules = append(whole.Rules, spec.rules...)
 		fitting = append(fitting, i)
 	}
+	for _, i := range fitting {
+		if spec, _ := s.spec(m, i); !spec.meets(whole) {
+			return whole, nil, false
+		}
+	}
 	return whole, fitting, true
+}
+
+// disputed is whether an expectation of one of the holders is not met in the end, so
+// that what is there depends on what was in force.
+func (s scenario) disputed(label string) bool {
+	holders := s.holders(s.end(), label)
+	_, _, known := s.composed(s.end(), holders)
+	return len(holders) > 0 && !known
 }
 
 // contested is whether it depends on the order what is left of a bucket when
 // nobody has it any more: somebody else changes it, or a policy can lose it to a
 // change of grants, or by its own move to a provider that does not grant it,
-// which leaves its rules there.
+// which leaves its rules there, or a policy does nothing any more, because its
+// own rules are not what it expects.
 func (s scenario) contested(label string) bool {
-	return len(s.edits[label]) > 0 || slices.ContainsFunc(s.policies, func(p policyHistory) bool { return s.losable(p, label) })
+	return len(s.edits[label]) > 0 || slices.ContainsFunc(s.policies, func(p policyHistory) bool {
+		last := p.specs[len(p.specs)-1]
+		idle := !p.deleted && !last.shared && !last.meets(cors.Configuration{Rules: last.rules})
+		return s.losable(p, label) || idle && slices.ContainsFunc(p.specs, func(spec modelSpec) bool { return s.names(spec, label) })
+	})
 }
 
 // losable is whether a policy can have a bucket and then not be granted it any
@@ -319,7 +365,31 @@ func randomScenario(w walk) scenario {
 			s.edits[label] = append(s.edits[label], edit)
 		}
 	}
+	if w.one(2) {
+		for i := range s.policies {
+			w.expectations(&s.policies[i])
+		}
+	}
 	return s
+}
+
+// expectations adds some to a policy: about its own rules, and about those that
+// others have at some time, which may or may not be there.
+func (w walk) expectations(p *policyHistory) {
+	var expects []modelExpectation
+	for i := range p.specs {
+		if i == 0 || w.one(3) {
+			expects = nil
+			for w.one(2) {
+				theirs := fmt.Sprintf("https://p%d-v%d-0.example.com", w.IntN(5), 1+w.IntN(2))
+				expects = append(expects, modelExpectation{theirs, w.one(4)})
+			}
+		}
+		p.specs[i].expects = expects
+		if w.one(3) {
+			p.specs[i].expects = append(slices.Clone(expects), modelExpectation{p.specs[i].rules[0].AllowedOrigins[0], !w.one(5)})
+		}
+	}
 }
 
 // foreignConfiguration is what only somebody else would write: the operator
@@ -454,6 +524,13 @@ func (s scenario) apiSpec(spec modelSpec) s3v1alpha1.BucketCORSPolicySpec {
 		api.Rules = append(api.Rules, s3v1alpha1.CORSRule{
 			ID: rule.ID, AllowedOrigins: []s3v1alpha1.CORSOrigin{s3v1alpha1.CORSOrigin(rule.AllowedOrigins[0])}, AllowedMethods: []s3v1alpha1.CORSMethod{"GET"},
 		})
+	}
+	for i, e := range spec.expects {
+		outcome := s3v1alpha1.OutcomeDenied
+		if e.allowed {
+			outcome = ""
+		}
+		api.Expectations = append(api.Expectations, reads(fmt.Sprint(i), e.origin, outcome))
 	}
 	if spec.invalid {
 		api.Rules[0].AllowedOrigins = []s3v1alpha1.CORSOrigin{"https://*.*.example"}

@@ -19,6 +19,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -551,10 +552,35 @@ func (r *orderRun) expectStatus(policy int, object *s3v1alpha1.BucketCORSPolicy)
 	for _, name := range spec.buckets {
 		want = append(want, name+" "+r.s.state(policy, name+r.s.providers[spec.provider].site))
 	}
+	if refused := meta.FindStatusCondition(object.Status.Conditions, s3v1alpha1.ConditionAccepted).Reason == s3v1alpha1.ReasonExpectationFailed; !spec.shared &&
+		refused != !spec.meets(cors.Configuration{Rules: spec.rules}) {
+		r.wrong("in the end %s is refused for what it expects: %t", r.s.policies[policy], refused)
+	} else if refused && !spec.shared {
+		return // and nothing is looked at
+	}
+	for _, name := range spec.buckets {
+		if label := name + r.s.providers[spec.provider].site; r.s.disputed(label) {
+			r.expectDispute(policy, name, label, got)
+			ofAnother := func(line string) bool { return strings.HasPrefix(line, name+" ") }
+			got, want = slices.DeleteFunc(got, ofAnother), slices.DeleteFunc(want, ofAnother)
+		}
+	}
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		r.wrong("in the end %s says %q, not %q", r.s.policies[policy], got, want)
+	}
+}
+
+// expectDispute is about a bucket on which not all policies have what they expect.
+func (r *orderRun) expectDispute(policy int, name, label string, states []string) {
+	spec, _ := r.s.spec(r.s.end(), policy)
+	live := r.w.s3.live[label]
+	fine := spec.isIn(live) && spec.meets(live)
+	synced, failed := slices.Contains(states, name+" Synced Synced"), slices.Contains(states, name+" Failed ExpectationFailed")
+	holds := slices.Contains(r.s.holders(r.s.end(), label), policy)
+	if synced && !fine || failed && (fine || !holds) {
+		r.wrong("in the end %s says %q of %s with %s", r.s.policies[policy], states, label, brief(live))
 	}
 }
 
@@ -668,6 +694,11 @@ func (r *orderRun) judge(label string, live, c cors.Configuration) {
 	holders := r.s.holders(r.now, label)
 	if !alive || !r.s.names(spec, label) {
 		holders = r.heirs(label)
+	}
+	for _, i := range holders {
+		if spec, _ := r.s.spec(r.now, i); spec.isIn(c) && !spec.isIn(live) && !spec.meets(c) {
+			r.wrong("%s is put on %s, which is not what %s expects", brief(c), label, r.s.policies[i])
+		}
 	}
 	if len(holders) > 0 {
 		if want, _, known := r.s.composed(r.now, holders); known && !sameConfiguration(want, c) {

@@ -37,7 +37,8 @@ type outcome struct {
 
 // bucketOutcome is what one pass learned of one bucket and did to it. At most
 // one of denied, conflict, unmet and failure is set, but for unmet and failure
-// together; with none, action tells.
+// together: what was unmet before the bucket could not be read; with none, action
+// tells.
 type bucketOutcome struct {
 	key       bucketKey
 	reference s3v1alpha1.BucketReference
@@ -55,7 +56,8 @@ type bucketOutcome struct {
 	failure *bucket.Error
 	// action is what had to be done and, without a failure, was done.
 	action action
-	// desired is what the policy wants on the bucket; nil when it is not known.
+	// desired is what the policy wants on the bucket, or with unmet what is in force
+	// there of it and the others; nil when it is not known.
 	desired *desired
 	// changes are what somebody else made of the bucket; only with tell and mend.
 	changes []cors.Change
@@ -70,6 +72,9 @@ type bucketOutcome struct {
 	// unsettled is the last write to the bucket, whoever made it; it may have
 	// settled long ago.
 	unsettled *write
+	// written is when the bucket was last written to for any policy, as far as is
+	// known; zero when that is not.
+	written time.Time
 	// owned is whether the bucket ever was the policy's.
 	owned bool
 	// age is the time since the bucket was read, when that was not in this pass.
@@ -78,7 +83,7 @@ type bucketOutcome struct {
 
 // task notes which bucket an outcome is of.
 func (b *bucketOutcome) task(t bucketTask) {
-	b.key, b.reference, b.leaving, b.owned = t.key, t.reference, t.leaving, t.owned()
+	b.key, b.reference, b.leaving, b.owned, b.written = t.key, t.reference, t.leaving, t.owned(), t.written()
 	b.original = cmp.Or(b.original, t.original)
 }
 
@@ -134,9 +139,10 @@ func (o outcome) result(interval time.Duration, now time.Time) (ctrl.Result, err
 	return ctrl.Result{RequeueAfter: wait.Jitter(next, jitterFactor)}, nil
 }
 
-// verifiesBefore is whether preflights are sent again before the buckets are due.
+// verifiesBefore is whether there is a pass because of preflights before the buckets
+// are due.
 func (o outcome) verifiesBefore(interval time.Duration, now time.Time) bool {
-	return o.verification != nil && o.verification.next(interval, now) < interval
+	return o.verification != nil && (o.verification.asking || o.verification.next(interval, now) < interval)
 }
 
 // waits is whether something of the policy is looked at again soon, for which

@@ -144,9 +144,11 @@ func reportFor(b s3v1alpha1.BucketStatus, o bucketOutcome, sameGeneration bool, 
 		}
 		b.ConfigurationHash, b.RulesHash, b.SharedWith = "", "", nil
 		return bucketReport{BucketStatus: b, known: true}
-	case o.unmet != "" && o.failure == nil:
-		b.State, b.Reason = s3v1alpha1.BucketFailed, s3v1alpha1.ReasonExpectationFailed
-		b.Message = truncate(o.unmet, maxMessageLength)
+	case o.unmet != "":
+		b.State, b.Reason, b.Message = s3v1alpha1.BucketFailed, s3v1alpha1.ReasonExpectationFailed, o.unmet
+		if o.desired != nil {
+			b.ConfigurationHash, b.RulesHash, b.SharedWith = o.desired.hash, o.desired.rulesHash, bounded(o.desired.sharedWith)
+		}
 		return bucketReport{BucketStatus: b, known: true}
 	case o.failure != nil:
 		return failureReport(b, o, wasSynced, now)

@@ -20,8 +20,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 )
@@ -44,6 +46,9 @@ func (r *PolicyReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manage
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &s3v1alpha1.BucketCORSPolicy{}, bucketIndex, indexBuckets); err != nil {
 		return fmt.Errorf("index policies by the buckets they name: %w", err)
 	}
+	if err := mgr.Add(manager.RunnableFunc(r.verifyInBackground)); err != nil {
+		return fmt.Errorf("set up what sends preflights: %w", err)
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("bucketcorspolicy").
 		For(&s3v1alpha1.BucketCORSPolicy{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -53,6 +58,7 @@ func (r *PolicyReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manage
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.policiesOfNamespace),
 			builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		WatchesRawSource(source.Func(r.verifications.wakeBy)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Concurrency,
 			// For errors of the API server; those of S3 are no errors of a pass.

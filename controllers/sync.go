@@ -35,11 +35,14 @@ func (r *PolicyReconciler) syncBucket(ctx context.Context, task bucketTask) buck
 	live, err := task.bucket.GetCORS(ctx)
 	if err != nil {
 		o.failure = failureOf(err)
-		o.unmet = task.compose(cors.Configuration{}).unmetOf(task.policy)
 		return o
 	}
-	c := task.compose(live)
-	if o.unmet = c.unmetOf(task.policy); o.unmet != "" {
+	// What is in force of others may not be in an answer from before the last write.
+	c := task.compose(task.found(task.view(cors.Configuration{}, live)))
+	if o.unmet = truncate(c.unmetOf(task.policy), maxMessageLength); o.unmet != "" {
+		if _, inForce := c.partOf(task.policy); inForce && cors.Equal(c.configuration, live) {
+			o.desired = desiredOf(c, task.policy, live)
+		}
 		return o
 	}
 	if why := c.refusalOf(task.policy); why != "" {
@@ -65,6 +68,9 @@ func (r *PolicyReconciler) syncBucket(ctx context.Context, task bucketTask) buck
 	}
 	if writes {
 		r.apply(ctx, task, v, &o)
+	}
+	if verifies(task.policy) {
+		o.desired.former = task.former()
 	}
 	return o
 }
@@ -119,6 +125,8 @@ type desired struct {
 	hash string
 	// configuration is that which is wanted; empty unless the policy verifies it.
 	configuration cors.Configuration
+	// former are those that answers may still be of.
+	former []cors.Configuration
 	// rulesHash is of the policy's own rules in it.
 	rulesHash string
 	// sharedWith are the other policies whose rules are there, as namespace/name.

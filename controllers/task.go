@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
+	"github.com/bucketcors/bucketcors/internal/bucket"
 	"github.com/bucketcors/bucketcors/internal/cors"
 )
 
@@ -206,6 +207,17 @@ func (t bucketTask) ours(live cors.Configuration) bool {
 	return claim.holds(policy) && cors.Equal(composeFor(t.key, claim.holders, live, nil).configuration, live)
 }
 
+// unmetBefore is which expectation was not met when the bucket was last read; empty
+// when all were, and when that says nothing any more: the policy is another, or the
+// failure is the bucket's own.
+func (t bucketTask) unmetBefore(failure *bucket.Error) string {
+	passing := failure.Fate == bucket.Transient || failure.Fate == bucket.Waiting
+	if !passing || t.before.Reason != s3v1alpha1.ReasonExpectationFailed || t.policy.Status.ObservedGeneration != t.policy.Generation {
+		return ""
+	}
+	return t.before.Message
+}
+
 // ownWrite is the last write of this policy to the bucket that is remembered.
 func (t bucketTask) ownWrite() *loggedWrite {
 	if logged := t.log.last(t.key); logged != nil && logged.policy == t.policy.UID {
@@ -217,6 +229,22 @@ func (t bucketTask) ownWrite() *loggedWrite {
 // owned is whether the bucket ever was the policy's.
 func (t bucketTask) owned() bool {
 	return t.original != "" || ownedBefore(t.before) || t.ownWrite() != nil
+}
+
+// written is when the bucket was last written to for one of the policies that name
+// it, as far as that is remembered or told by their status; zero when it is not.
+func (t bucketTask) written() time.Time {
+	var last time.Time
+	if logged := t.log.last(t.key); logged != nil {
+		last = logged.time
+	}
+	for _, c := range t.claimants {
+		// A time in the future is that of a replica whose clock is wrong.
+		if at := statusBefore(c.policy, t.key).LastAppliedTime; at != nil && at.After(last) && !at.After(t.now) {
+			last = at.Time
+		}
+	}
+	return last
 }
 
 // wrote is whether a configuration with that hash was put on the bucket, or seen
@@ -297,6 +325,15 @@ func (t bucketTask) found(v view) cors.Configuration {
 	return v.live
 }
 
+// former is what the last write replaced, while browsers may still be answered by
+// it.
+func (t bucketTask) former() []cors.Configuration {
+	if logged := t.log.last(t.key); logged != nil && t.now.Sub(logged.time) < propagationTime {
+		return []cors.Configuration{logged.replaced}
+	}
+	return nil
+}
+
 // writer is the task with the policy that a write to a bucket that leaves is
 // said to be of: one of the heirs, from whom the bucket has to leave next.
 func (t bucketTask) writer(done action, heirs []*s3v1alpha1.BucketCORSPolicy) bucketTask {
@@ -313,6 +350,7 @@ func (t bucketTask) logWrite(v view, written cors.Configuration, drift *s3v1alph
 		policy:        t.policy.UID,
 		name:          types.NamespacedName{Namespace: t.policy.Namespace, Name: t.policy.Name},
 		configuration: written,
+		replaced:      v.live,
 		drift:         drift,
 	}
 	t.log.record(t.key, entry)

@@ -14,6 +14,7 @@ import (
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/browser"
+	"github.com/bucketcors/bucketcors/internal/bucket"
 	"github.com/bucketcors/bucketcors/internal/cors"
 	"github.com/bucketcors/bucketcors/internal/expectation"
 )
@@ -30,6 +31,9 @@ const (
 	verifyAgainWrong = time.Minute
 	// maxPreflights is how many preflights are sent to one place.
 	maxPreflights = 100
+	// preflightsBeside is about how many more requests that takes: the preflight of a
+	// stranger, and reads.
+	preflightsBeside = 8
 	// maxPredictions is how many configurations are tried to predict the answers of
 	// an endpoint, behind which any of several buckets may be.
 	maxPredictions = 5
@@ -50,13 +54,23 @@ type place struct {
 	reference s3v1alpha1.BucketReference
 	// endpoint is the base URL; empty for the service itself.
 	endpoint string
-	// predictions are the configurations by one of which it answers.
-	predictions []cors.Configuration
+	// predictions are the configurations by one of which it answers, and former those
+	// that were there before the last writes, as far as answers may be that old.
+	predictions, former []cors.Configuration
+	// held is whether it is not asked for now, because what one of the buckets has
+	// that may be behind it is not known.
+	held bool
 	// written is when the buckets in question were last written to, as far as is
 	// known; zero when that is not.
 	written time.Time
 	// basis stands for all that the answers are compared with.
 	basis string
+}
+
+// answersFor is whether what it answers holds for another that is the same place:
+// nothing has changed since.
+func (p place) answersFor(other place) bool {
+	return p.name == other.name && p.basis == other.basis && !other.written.After(p.written)
 }
 
 // placesOf are the places to ask after a pass over a policy: the service, for each
@@ -66,39 +80,47 @@ func placesOf(policy *s3v1alpha1.BucketCORSPolicy, o outcome) []place {
 	behind := map[string]cors.Configuration{}
 	var hashes []string
 	var first s3v1alpha1.BucketReference
+	var former []cors.Configuration
 	var written time.Time
+	held := false
 	for _, b := range o.buckets {
-		if !b.inPlace() {
+		inPlace := b.inPlace()
+		if !inPlace && (b.desired == nil || b.unmet == "") {
+			held = held || !b.leaving && (b.unmet != "" || b.passing())
 			continue
 		}
-		at := b.writtenAt()
-		places = append(places, place{
-			name: fmt.Sprintf("bucket %q", b.key.name), reference: b.reference,
-			predictions: []cors.Configuration{b.desired.configuration}, written: at, basis: b.desired.hash,
-		})
+		if inPlace {
+			places = append(places, place{
+				name: bucketPlace(b.key.name), reference: b.reference,
+				predictions: []cors.Configuration{b.desired.configuration}, former: b.desired.former, written: b.written, basis: b.desired.hash,
+			})
+			if first.Name == "" {
+				first = b.reference
+			}
+		}
 		if _, known := behind[b.desired.hash]; !known && len(hashes) < maxPredictions {
 			behind[b.desired.hash] = b.desired.configuration
 			hashes = append(hashes, b.desired.hash)
 		}
-		if first.Name == "" {
-			first = b.reference
+		if len(former) < maxPredictions {
+			former = append(former, b.desired.former...)
 		}
-		if at.After(written) {
-			written = at
+		if b.written.After(written) {
+			written = b.written
 		}
 	}
 	if len(places) == 0 {
 		return nil
 	}
 	for _, endpoint := range policy.Spec.Verification.Endpoints {
-		p := place{name: string(endpoint), endpoint: string(endpoint), reference: first, written: written, basis: strings.Join(hashes, " ")}
+		p := place{name: string(endpoint), endpoint: string(endpoint), reference: first, former: former, held: held, written: written, basis: strings.Join(hashes, " ")}
 		for _, hash := range hashes {
 			p.predictions = append(p.predictions, behind[hash])
 		}
 		places = append(places, p)
 	}
 	for i := range places {
-		places[i].basis += fmt.Sprint(" ", policy.Generation, " ", o.provider.UID, " ", o.provider.Generation)
+		places[i].basis += fmt.Sprint(" ", policy.UID, " ", policy.Generation, " ", o.provider.UID, " ", o.provider.Generation)
 	}
 	return places
 }
@@ -111,39 +133,67 @@ func (b bucketOutcome) inPlace() bool {
 	return b.action == keep || b.action == put || b.action == mend || b.action == settle
 }
 
-// writtenAt is when the bucket was last written to, whoever did it; zero when that
-// is not known.
-func (b bucketOutcome) writtenAt() time.Time {
-	if b.unsettled == nil {
-		return time.Time{}
-	}
-	return b.unsettled.time
+// passing is whether the bucket may be there and just could not be read or written.
+func (b bucketOutcome) passing() bool {
+	return b.failure != nil && (b.failure.Fate == bucket.Transient || b.failure.Fate == bucket.Waiting)
 }
 
-// preflightsOf are what is asked of each place, and how many there are in all.
-func preflightsOf(policy *s3v1alpha1.BucketCORSPolicy, rules cors.Configuration) (requests []browser.Request, of int) {
-	requests = expectation.All(policy.Spec.Expectations, rules)
-	return requests[:min(len(requests), maxPreflights)], len(requests)
+// bucketPlace is the name of the place that is a bucket of the policy.
+func bucketPlace(bucketName string) string { return fmt.Sprintf("bucket %q", bucketName) }
+
+// hasPlace is whether a policy may have a place of that name.
+func hasPlace(policy *s3v1alpha1.BucketCORSPolicy, name string) bool {
+	return slices.Contains(policy.Spec.Verification.Endpoints, s3v1alpha1.VerificationEndpoint(name)) ||
+		slices.ContainsFunc(policy.Spec.Buckets, func(b s3v1alpha1.BucketReference) bool { return bucketPlace(b.Name) == name })
+}
+
+// preflightsOf are what is asked of each place, and how many there are in all. Where
+// the provider lets few requests through, it is no more than there is time for: a
+// place that is not asked about all of them has told nothing.
+func preflightsOf(policy *s3v1alpha1.BucketCORSPolicy, o outcome, places []place) (requests []browser.Request, of int) {
+	requests = expectation.All(policy.Spec.Expectations, o.acceptance.rules)
+	predictions := 1
+	for _, p := range places {
+		predictions = max(predictions, len(p.predictions))
+	}
+	inTime := o.perSecond()*int(verifyTimeout.Seconds())/(placesAtOnce*predictions) - preflightsBeside
+	return requests[:min(len(requests), maxPreflights, max(1, inTime))], len(requests)
+}
+
+// perSecond is how many requests a second the provider lets through.
+func (o outcome) perSecond() int {
+	if o.provider == nil || o.provider.Spec.RequestsPerSecond <= 0 {
+		return s3v1alpha1.DefaultRequestsPerSecond
+	}
+	return int(o.provider.Spec.RequestsPerSecond)
 }
 
 // placeReport is what a place answered.
 type placeReport struct {
 	place string
-	// asked is when; zero when there was no time.
-	asked time.Time
+	// tried is when somebody last wanted to ask it, and asked when it last was asked;
+	// zero for never. They differ when there was no time.
+	tried, asked time.Time
 	// findings are what is not as predicted.
 	findings []PreflightFinding
-	// settling is whether that may be from before the last write.
+	// settling is whether those of them that may pass can be from before the last
+	// write.
 	settling bool
+	// silentSince is when it was first asked of the times in a row when it did not
+	// answer; zero when it did.
+	silentSince time.Time
 }
 
-// due is how long after it was asked a place is asked again.
+// due is how long after it was tried a place is asked again.
 func (p placeReport) due(interval time.Duration) time.Duration {
 	switch {
 	case p.settling:
 		return min(interval, verifyAgainSettling)
-	case p.unreachable():
+	case !p.asked.Equal(p.tried):
 		return min(interval, verifyAgainWrong)
+	case p.unreachable():
+		// Ever later: a place that is gone for good must not keep others waiting.
+		return min(interval, max(verifyAgainWrong, p.asked.Sub(p.silentSince)))
 	default:
 		return interval
 	}
@@ -153,21 +203,39 @@ func (p placeReport) unreachable() bool {
 	return slices.ContainsFunc(p.findings, func(f PreflightFinding) bool { return f.Reason == s3v1alpha1.ReasonEndpointUnreachable })
 }
 
+// answered is the report with what the place answered when it was tried.
+func (p placeReport) answered(findings []PreflightFinding, written time.Time) placeReport {
+	p.asked, p.findings = p.tried, findings
+	passing := slices.ContainsFunc(findings, func(f PreflightFinding) bool { return f.Passing })
+	age := p.tried.Sub(written)
+	p.settling = passing && age >= 0 && age < propagationTime
+	switch {
+	case !p.unreachable():
+		p.silentSince = time.Time{}
+	case p.silentSince.IsZero(), p.silentSince.After(p.tried):
+		p.silentSince = p.tried
+	}
+	return p
+}
+
 // verification is what all places of a policy answered.
 type verification struct {
 	reports []placeReport
 	// sent is how many preflights each place was sent, of how many; the one of a
 	// stranger is not counted.
 	sent, of int
+	// asking is whether places are being asked: they cause a pass when they have
+	// answered.
+	asking bool
 }
 
 // next is the time until a place has to be asked again.
 func (v *verification) next(interval time.Duration, now time.Time) time.Duration {
 	next := interval
 	for _, report := range v.reports {
-		left := report.due(interval) - now.Sub(report.asked)
+		left := report.due(interval) - now.Sub(report.tried)
 		if left <= 0 {
-			left = min(interval, verifyAgainWrong) // it had no turn
+			left = min(interval, verifyAgainWrong)
 		}
 		next = min(next, left)
 	}
@@ -184,7 +252,7 @@ func (v *verification) verdict() verdict {
 	for _, report := range v.reports {
 		for _, finding := range report.findings {
 			finding.Message = report.place + ": " + finding.Message
-			if report.settling {
+			if report.settling && finding.Passing {
 				settling = append(settling, finding)
 			} else {
 				wrong = append(wrong, finding)
@@ -207,7 +275,7 @@ func (v *verification) verdict() verdict {
 			"the last change may not have come everywhere yet: " + describeFindings(settling)}
 	case len(unasked) > 0:
 		return verdict{metav1.ConditionUnknown, s3v1alpha1.ReasonNotAsked,
-			fmt.Sprintf("there was no time yet to ask %s", enumerate(unasked, ", ", "place"))}
+			"not asked since the last change: " + enumerate(unasked, ", ", "place")}
 	default:
 		message := fmt.Sprintf("%s answered as the rules predict", count(len(v.reports), "place"))
 		if v.sent < v.of {
@@ -226,25 +294,25 @@ func describeFindings(findings []PreflightFinding) string {
 }
 
 // verifiedVerdict is the condition Verified after a pass; nil while verification
-// is not enabled. Before the places are asked it is what was known before the
-// pass, unless that is about another spec or something was written since.
+// is not enabled. While places wait to be asked it is what was known before the pass,
+// unless that was about another spec or something was written since: a new operator
+// asks a fleet in turns.
 func verifiedVerdict(policy *s3v1alpha1.BucketCORSPolicy, o outcome) *verdict {
 	if !verifies(policy) {
 		return nil
 	}
-	if o.verification != nil {
-		return new(o.verification.verdict())
+	v := o.verification
+	if v == nil {
+		v = &verification{}
 	}
+	is := v.verdict()
 	was := meta.FindStatusCondition(policy.Status.Conditions, s3v1alpha1.ConditionVerified)
 	wrote := slices.ContainsFunc(o.buckets, func(b bucketOutcome) bool {
 		return b.inPlace() && (b.action == put || b.action == mend)
 	})
-	switch {
-	case !slices.ContainsFunc(o.buckets, bucketOutcome.inPlace):
-		return new((&verification{}).verdict())
-	case was == nil, was.ObservedGeneration != policy.Generation, wrote, was.Reason == s3v1alpha1.ReasonNotSynced:
-		return &verdict{metav1.ConditionUnknown, s3v1alpha1.ReasonNotAsked, "no preflight was sent since the last change"}
-	default:
-		return &verdict{was.Status, was.Reason, was.Message}
+	if is.reason == s3v1alpha1.ReasonNotAsked && !wrote && was != nil &&
+		was.ObservedGeneration == policy.Generation && was.Status != metav1.ConditionUnknown {
+		is = verdict{was.Status, was.Reason, was.Message}
 	}
+	return &is
 }

@@ -4,97 +4,162 @@ package controllers
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/browser"
+	"github.com/bucketcors/bucketcors/internal/bucket"
+	"github.com/bucketcors/bucketcors/internal/cors"
 )
 
 const (
-	// verifyTimeout bounds the time in which the places of a policy are asked. The
-	// status of its buckets is stored before.
-	verifyTimeout = 20 * time.Second
-	// placesAtOnce is how many of them are asked at a time.
+	// verifiersAtOnce is how many policies have their places asked at a time.
+	verifiersAtOnce = 4
+	// placesAtOnce is how many places of one policy are.
 	placesAtOnce = 4
+	// verifyTimeout bounds the time that the places of one policy take from those of
+	// the others. Who has no turn then has one later.
+	verifyTimeout = time.Minute
 )
 
-// verify asks the places where browsers reach the buckets of a policy, as far as
-// they are due and there is time: those first that were asked longest ago.
-func (r *PolicyReconciler) verify(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, o outcome) *verification {
-	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
-	defer cancel()
+// verificationJob is what is to be asked for a policy.
+type verificationJob struct {
+	provider     bucket.Provider
+	allowedHosts []string
+	dialect      *cors.Dialect
+	requests     []browser.Request
+	places       []place
+	// atOnce is how many of the places are asked at a time.
+	atOnce int
+}
+
+// verify is what is known of the places where browsers reach the buckets of a
+// policy, and has those asked that are due. Their answers come with a later pass,
+// which they cause: a place that does not answer keeps no policy waiting.
+func (r *PolicyReconciler) verify(policy *s3v1alpha1.BucketCORSPolicy, o outcome) *verification {
+	name := requestFor(policy).NamespacedName
+	if !verifies(policy) {
+		r.verifications.forget(name)
+		return nil
+	}
 	places := placesOf(policy, o)
-	requests, of := preflightsOf(policy, o.acceptance.rules)
-	found := &verification{reports: make([]placeReport, len(places)), sent: len(requests), of: of}
-	now, interval := r.now(), r.interval(policy)
-	var due []int
-	for i, p := range places {
-		known, current := r.verifications.recall(policy.UID, p, now, interval)
-		if found.reports[i] = known; !current {
-			due = append(due, i)
+	requests, of := preflightsOf(policy, o, places)
+	v := &verification{sent: len(requests), of: of}
+	var due []place
+	for _, p := range places {
+		report, current := r.verifications.recall(name, p, r.now(), r.interval(policy))
+		v.reports = append(v.reports, report)
+		if !current && !p.held {
+			due = append(due, p)
 		}
 	}
-	// Places that were never asked take turns, so that slow ones do not keep the
-	// others waiting for ever.
-	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
-	slices.SortStableFunc(due, func(a, b int) int { return found.reports[a].asked.Compare(found.reports[b].asked) })
+	r.verifications.keepOnly(name, policy)
+	if v.asking = len(due) > 0; v.asking {
+		r.verifications.submit(name, verificationJob{
+			provider: connectionFor(o.provider), allowedHosts: allowedHosts(o.provider), dialect: o.dialect,
+			requests: requests, places: due, atOnce: min(placesAtOnce, max(1, o.perSecond()/2)),
+		})
+	}
+	return v
+}
+
+// verifyInBackground asks places until the context is done.
+func (r *PolicyReconciler) verifyInBackground(ctx context.Context) error {
+	queue := r.verifications.ready()
+	unhook := context.AfterFunc(ctx, queue.ShutDown)
+	defer unhook()
 	var group errgroup.Group
-	group.SetLimit(placesAtOnce)
-	for _, i := range due {
+	for range verifiersAtOnce {
 		group.Go(func() error {
-			defer func() {
-				if cause := recover(); cause != nil {
-					logPanic(ctx, cause, "ask for preflights", "place", places[i].name)
-				}
-			}()
-			findings, err := r.ask(ctx, o, places[i], requests)
-			if err != nil {
-				return nil //nolint:nilerr // there is no time left: the report tells when the place was asked last
+			for r.verifyNext(ctx, queue) {
 			}
-			passing := slices.ContainsFunc(findings, func(f PreflightFinding) bool { return f.Passing })
-			found.reports[i] = placeReport{
-				place: places[i].name, asked: now, findings: findings,
-				settling: passing && !places[i].written.IsZero() && now.Sub(places[i].written) < propagationTime,
-			}
-			r.verifications.remember(policy.UID, places[i], found.reports[i])
 			return nil
 		})
 	}
-	_ = group.Wait() // none returns an error
-	r.verifications.keepOnly(policy.UID, places)
-	return found
+	return group.Wait()
+}
+
+// verifyNext asks the places of the policy whose turn it is, and causes a pass over
+// it. It returns false when the queue has ended.
+func (r *PolicyReconciler) verifyNext(ctx context.Context, queue workqueue.TypedInterface[types.NamespacedName]) bool {
+	name, ended := queue.Get()
+	if ended {
+		return false
+	}
+	defer queue.Done(name)
+	job, found := r.verifications.begin(name)
+	if !found {
+		return true
+	}
+	defer r.verifications.end(name)
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
+	defer cancel()
+	// Places take turns, so that slow ones do not keep the others waiting for ever.
+	rand.Shuffle(len(job.places), func(i, j int) { job.places[i], job.places[j] = job.places[j], job.places[i] })
+	slices.SortStableFunc(job.places, func(a, b place) int {
+		return r.verifications.asked(name, a).Compare(r.verifications.asked(name, b))
+	})
+	var group errgroup.Group
+	group.SetLimit(job.atOnce)
+	for _, p := range job.places {
+		group.Go(func() error {
+			tried, answered := r.now(), false
+			var findings []PreflightFinding
+			defer func() {
+				if cause := recover(); cause != nil {
+					logPanic(ctx, cause, "ask for preflights", "place", p.name)
+				}
+				r.verifications.remember(name, p, tried, findings, answered)
+			}()
+			found, err := r.ask(ctx, job, p)
+			findings, answered = found, err == nil
+			return nil
+		})
+	}
+	return group.Wait() == nil
 }
 
 // ask sends the preflights to one place. Behind an endpoint may be any of several
-// buckets: it is fine when it answers like one of them.
-func (r *PolicyReconciler) ask(ctx context.Context, o outcome, p place, requests []browser.Request) ([]PreflightFinding, error) {
+// buckets: it is fine when it answers like one of them. Where it does not answer at
+// all, there is nothing to compare with the others. An error is that not all was asked.
+func (r *PolicyReconciler) ask(ctx context.Context, job verificationJob, p place) ([]PreflightFinding, error) {
+	var former []*cors.Policy
+	for _, configuration := range p.former {
+		if len(configuration.Rules) == 0 {
+			former = append(former, job.dialect.NoConfiguration())
+		} else if compiled, err := job.dialect.Compile(configuration); err == nil {
+			former = append(former, compiled)
+		}
+	}
 	var findings []PreflightFinding
 	for i, prediction := range p.predictions {
-		compiled, err := o.dialect.Compile(prediction)
+		compiled, err := job.dialect.Compile(prediction)
 		if err != nil {
-			return nil, fmt.Errorf("compile what is in place: %w", err)
+			// Two providers say of one server that it is of two kinds.
+			return []PreflightFinding{{
+				Reason:  s3v1alpha1.ReasonPreflightMismatch,
+				Message: "what it answers cannot be predicted: " + describeMistakes(err),
+			}}, nil
 		}
-		asked, err := r.Preflights.Probe(ctx, Preflights{
-			Provider: connectionFor(o.provider), Location: locationFor(p.reference),
-			Endpoint: p.endpoint, AllowedHosts: allowedHosts(o.provider),
-			Requests: requests, Predicted: compiled,
+		found, err := r.Preflights.Probe(ctx, Preflights{
+			Provider: job.provider, Location: locationFor(p.reference), Endpoint: p.endpoint, AllowedHosts: job.allowedHosts,
+			Requests: job.requests, Predicted: compiled, Former: former,
 		})
-		if err != nil {
+		if err != nil || len(found) == 0 {
 			return nil, err
 		}
-		if len(asked) == 0 {
-			return nil, nil
+		if !slices.ContainsFunc(found, func(f PreflightFinding) bool { return f.Reason == s3v1alpha1.ReasonPreflightMismatch }) {
+			return found, nil
 		}
 		if i == 0 {
-			findings = asked
+			findings = found
 		}
 	}
 	return findings, nil
@@ -112,55 +177,10 @@ func allowedHosts(provider *s3v1alpha1.BucketProvider) []string {
 	return hosts
 }
 
-// verificationLog remembers what places answered a short while ago, so that a pass
-// that is made for another reason does not ask them all again. The zero value is
-// ready to use.
-type verificationLog struct {
-	mu      sync.Mutex
-	entries map[types.UID]map[string]verificationEntry
-}
-
-type verificationEntry struct {
-	report  placeReport
-	basis   string
-	written time.Time
-}
-
-// recall is what a place answered last, unless something has changed since, and
-// whether it need not be asked again yet.
-func (l *verificationLog) recall(policy types.UID, p place, now time.Time, interval time.Duration) (report placeReport, current bool) {
+// wakeBy has passes over policies caused by the queue of their controller.
+func (l *verificationLog) wakeBy(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	entry, found := l.entries[policy][p.name]
-	if !found || entry.basis != p.basis || !entry.written.Equal(p.written) || now.Before(entry.report.asked) {
-		return placeReport{place: p.name}, false
-	}
-	return entry.report, now.Sub(entry.report.asked) < entry.report.due(interval)
-}
-
-func (l *verificationLog) remember(policy types.UID, p place, report placeReport) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.entries == nil {
-		l.entries = map[types.UID]map[string]verificationEntry{}
-	}
-	if l.entries[policy] == nil {
-		l.entries[policy] = map[string]verificationEntry{}
-	}
-	l.entries[policy][p.name] = verificationEntry{report, p.basis, p.written}
-}
-
-// keepOnly forgets places that a policy does not have any more.
-func (l *verificationLog) keepOnly(policy types.UID, places []place) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	maps.DeleteFunc(l.entries[policy], func(name string, _ verificationEntry) bool {
-		return !slices.ContainsFunc(places, func(p place) bool { return p.name == name })
-	})
-}
-
-func (l *verificationLog) forget(policy types.UID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.entries, policy)
+	l.wake = queue.Add
+	return nil
 }

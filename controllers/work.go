@@ -147,9 +147,12 @@ func (r *PolicyReconciler) stay(ctx context.Context, task bucketTask, connection
 		return again
 	}
 	if failure := r.open(ctx, &task, connections); failure != nil {
-		return bucketOutcome{failure: failure}
+		return bucketOutcome{failure: failure, unmet: task.unmetBefore(failure)}
 	}
 	o := r.syncBucket(ctx, task)
+	if o.failure != nil && o.desired == nil {
+		o.unmet = task.unmetBefore(o.failure)
+	}
 	r.looks.remember(task, o)
 	return o
 }

@@ -103,9 +103,29 @@ func (w *world) restart() {
 		Namespace: "bucketcors-system", DriftCheckInterval: 5 * time.Minute, Concurrency: 1}
 }
 
-// pass makes one pass over a policy.
+// pass makes one pass over a policy and, if that has preflights sent, the one that
+// is caused by the answers.
 func (w *world) pass(policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
-	return w.reconciler.Reconcile(w.t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(policy)})
+	result, err := w.passUnanswered(policy)
+	if err == nil && w.answerPreflights(w.t.Context()) {
+		return w.passUnanswered(policy)
+	}
+	return result, err
+}
+
+// passUnanswered makes one pass over a policy.
+func (w *world) passUnanswered(policy *s3v1alpha1.BucketCORSPolicy) (ctrl.Result, error) {
+	return w.reconciler.Reconcile(w.t.Context(), requestFor(policy))
+}
+
+// answerPreflights sends what is to be sent, and returns whether that was anything.
+func (w *world) answerPreflights(ctx context.Context) (sent bool) {
+	queue := w.reconciler.verifications.ready()
+	for queue.Len() > 0 {
+		w.reconciler.verifyNext(ctx, queue)
+		sent = true
+	}
+	return sent
 }
 
 // mustPass makes one pass that has to succeed, and returns the policy after it;

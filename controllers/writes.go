@@ -50,9 +50,10 @@ type loggedWrite struct {
 	policy types.UID
 	// name is that of the policy.
 	name types.NamespacedName
-	// configuration is what was written.
-	configuration cors.Configuration
-	drift         *s3v1alpha1.Drift
+	// configuration is what was written, and replaced what was there before, as far
+	// as S3 told.
+	configuration, replaced cors.Configuration
+	drift                   *s3v1alpha1.Drift
 }
 
 // rejection is a configuration that a server refused for good.

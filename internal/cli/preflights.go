@@ -41,7 +41,7 @@ func (p preflights) Probe(ctx context.Context, ask controllers.Preflights) ([]co
 		},
 		UserAgent: "bucketcors/" + buildVersion(),
 	})
-	results := prober.Probe(ctx, probe.Target{URL: target, Predicted: ask.Predicted}, ask.Requests)
+	results := prober.Probe(ctx, probe.Target{URL: target, Predicted: ask.Predicted, Former: ask.Former}, ask.Requests)
 	if err := cmp.Or(ctx.Err(), unasked); err != nil {
 		return nil, err
 	}
