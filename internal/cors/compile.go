@@ -223,6 +223,15 @@ func (d *Dialect) appendExposed(list string, names []string) string {
 	return longer
 }
 
+// Dialect is that of the server which the policy decides for: AWS for nil, as Decide
+// has it.
+func (p *Policy) Dialect() *Dialect {
+	if p == nil {
+		return AWS
+	}
+	return p.dialect
+}
+
 // MissingBucket decides as S3 does for a bucket that does not exist.
 func MissingBucket() *Policy { return missingBucket }
 

@@ -256,3 +256,16 @@ func FuzzDialects(f *testing.F) {
 		}
 	})
 }
+
+func TestPolicyKnowsItsDialect(t *testing.T) {
+	for _, d := range cors.Dialects() {
+		for name, p := range map[string]*cors.Policy{"no configuration": d.NoConfiguration(), "no bucket": d.MissingBucket()} {
+			if p.Dialect() != d {
+				t.Errorf("%s, %s: %s", d.Name(), name, p.Dialect().Name())
+			}
+		}
+	}
+	if d := (*cors.Policy)(nil).Dialect(); d != cors.AWS {
+		t.Errorf("nil: %s", d.Name())
+	}
+}

@@ -9,6 +9,7 @@ type front int
 
 const (
 	unknownFront front = iota
+	varnish
 	cloudFront
 	cloudflare
 	nginx
@@ -33,6 +34,8 @@ func (r reply) front() front {
 		return cloudflare
 	case r.Header.Get("X-Amz-Cf-Id") != "" || strings.Contains(via, "cloudfront") || server == "cloudfront":
 		return cloudFront
+	case r.Header.Get("X-Varnish") != "" || strings.Contains(via, "varnish"):
+		return varnish
 	}
 	return unknownFront
 }
@@ -47,7 +50,7 @@ func (f front) passOn() string {
 		return "Cloudflare: look for a transform rule or a worker that removes Origin or Access-Control-Request-Method and -Headers, and pass them on"
 	case nginx:
 		return "nginx: remove proxy_set_header lines that empty Origin, Access-Control-Request-Method or Access-Control-Request-Headers, for requests of all methods"
-	case unknownFront:
+	case varnish, unknownFront:
 	}
 	return "have the proxy or CDN pass on Origin, Access-Control-Request-Method and Access-Control-Request-Headers to the bucket"
 }
@@ -62,6 +65,8 @@ func (f front) keyByOrigin() string {
 		return "Cloudflare: have a cache rule put the header Origin into the cache key, or not cache what is asked with it; then purge the cache"
 	case nginx:
 		return "nginx: add $http_origin to proxy_cache_key, and cache GET and HEAD alone; then empty the cache"
+	case varnish:
+		return "Varnish or Fastly: add hash_data(req.http.Origin); to vcl_hash, or have all answers say Vary: Origin, also those to requests without one; then purge the cache"
 	case unknownFront:
 	}
 	return "put the header Origin into the key of the cache, do not cache OPTIONS, and then empty the cache"
@@ -76,9 +81,9 @@ func (f front) passPreflights() string {
 	case cloudflare:
 		return "Cloudflare: look for a worker, an Access application or a rule that answers OPTIONS, and have it leave them to the bucket"
 	case nginx:
-		return "nginx: remove the block that answers OPTIONS (such as: if ($request_method = OPTIONS) { return 204; }) and the add_header lines for Access-Control, " +
+		return "nginx: remove the block that answers OPTIONS (such as: if ($request_method = OPTIONS) { return 204; }, or a limit_except without OPTIONS) and the add_header lines for Access-Control, " +
 			"and pass OPTIONS to the bucket"
-	case unknownFront:
+	case varnish, unknownFront:
 	}
 	return "have the proxy or CDN pass OPTIONS to the bucket, and take its own CORS settings away"
 }
@@ -91,8 +96,8 @@ func (f front) leaveHeaders() string {
 	case cloudflare:
 		return "Cloudflare: remove the transform rule or the worker that sets Access-Control-Allow-Origin"
 	case nginx:
-		return "nginx: remove the add_header lines for Access-Control, and leave those headers to the bucket"
-	case unknownFront:
+		return "nginx: remove the add_header and proxy_hide_header lines for Access-Control, and leave those headers to the bucket"
+	case varnish, unknownFront:
 	}
 	return "have the proxy or CDN leave the Access-Control headers to the bucket"
 }

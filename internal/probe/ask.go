@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/bucketcors/bucketcors/internal/browser"
@@ -18,6 +19,8 @@ import (
 type ask struct {
 	cors.Request
 	place place
+	// word makes the place one that no cache has met; empty for the plain one.
+	word string
 }
 
 // place is what is asked: the URL of the target, or one that no cache has met.
@@ -40,9 +43,15 @@ func read(method, origin string) ask {
 	return ask{Request: cors.Request{Method: method, Origin: origin}}
 }
 
-// at is the same question about another place.
+// at is the same question about a place that nothing was asked about before.
 func (a ask) at(p place) ask {
-	a.place = p
+	a.place, a.word = p, random()
+	return a
+}
+
+// beside is the same question about the place of another one.
+func (a ask) beside(other ask) ask {
+	a.place, a.word = other.place, other.word
 	return a
 }
 
@@ -59,9 +68,9 @@ func (a ask) address(target *url.URL) *url.URL {
 		if u.RawQuery != "" {
 			u.RawQuery += "&"
 		}
-		u.RawQuery += "cors-probe=" + random()
-	case freshPath:
-		u = *u.JoinPath("cors-probe-" + random())
+		u.RawQuery += "cors-probe=" + a.word
+	case freshPath: // with the extension, by which many a CDN decides what to cache
+		u = *u.JoinPath("cors-probe-" + a.word + path.Ext(u.Path))
 	case plain:
 	}
 	return &u

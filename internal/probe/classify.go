@@ -3,8 +3,8 @@
 package probe
 
 import (
+	"cmp"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,14 +41,16 @@ type inquiry struct {
 	rounds []round
 	// looked is what looking for S3 behind the answers found; nil before that.
 	looked *sight
-	// keptLooks is how often kept has looked.
-	keptLooks int
+	// keptLooks is how often kept has looked, and extra how often anything has been
+	// asked beside the preflights of the rounds.
+	keptLooks, extra int
 	// seen are all answers.
 	seen []reply
 }
 
 // round is one preflight, and what came of it.
 type round struct {
+	index             int // of the request
 	request           browser.Request
 	ask               ask
 	reply             reply
@@ -60,21 +62,43 @@ type round struct {
 
 func (r *round) stranger() bool { return r.request.Name == StrangerName }
 
-// run asks for the requests, that of the stranger among them, until an answer
-// tells that nobody is there.
-func (q *inquiry) run(requests []browser.Request) []Result {
-	for _, request := range requests {
-		r := round{request: request, ask: preflight(request)}
-		var ok bool
-		if r.reply, ok = q.send(r.ask); !ok {
-			break
-		}
+// plan is the rounds for requests, that of the stranger last. What should be
+// allowed comes first: that tells more, and what a cache that mixes things up keeps
+// of it is what pages need.
+func (q *inquiry) plan(requests []browser.Request) []round {
+	rounds := make([]round, 0, len(requests))
+	for i, request := range requests {
+		r := round{index: i, request: request, ask: preflight(request)}
 		if p := q.target.Predicted; p != nil {
 			r.decision = p.Decide(r.ask.Request)
 			r.expected = request.CheckPreflight(predictedAnswer(r.decision)) == nil
 		}
+		rounds = append(rounds, r)
+	}
+	rank := func(r round) int {
+		switch {
+		case r.stranger():
+			return 2
+		case r.expected:
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(rounds, func(a, b round) int { return cmp.Compare(rank(a), rank(b)) })
+	return rounds
+}
+
+// run asks for the requests, that of the stranger among them, until an answer
+// tells that nobody is there.
+func (q *inquiry) run(requests []browser.Request) []Result {
+	for _, r := range q.plan(requests) {
+		var ok bool
+		if r.reply, ok = q.ask(r.ask); !ok {
+			break
+		}
 		if r.reply.err == nil {
-			r.refusal = request.CheckPreflight(r.reply.Answer)
+			q.seen = append(q.seen, r.reply)
+			r.refusal = r.request.CheckPreflight(r.reply.Answer)
 			r.allowed = r.refusal == nil
 		}
 		r.finding = q.judge(&r)
@@ -88,8 +112,15 @@ func (q *inquiry) run(requests []browser.Request) []Result {
 	return q.results()
 }
 
-// send asks, and remembers the answer.
+// maxExtra bounds what is asked beside one preflight for each request.
+const maxExtra = 24
+
+// send asks what no request is about, and remembers the answer.
 func (q *inquiry) send(a ask) (reply, bool) {
+	if q.extra == maxExtra {
+		return reply{}, false
+	}
+	q.extra++
 	r, ok := q.ask(a)
 	if ok && r.err == nil {
 		q.seen = append(q.seen, r)
@@ -107,7 +138,7 @@ func (q *inquiry) judge(r *round) finding {
 		return q.fine(r)
 	}
 	for _, explain := range []func(*round) (finding, bool){
-		q.stripped, q.doubled, q.ofAnother, q.stale, q.notFromS3, q.vendorDefault, q.kept, q.anotherRule, q.doubtful, q.rewritten,
+		q.stripped, q.doubled, q.ofAnother, q.stale, q.notFromS3, q.vendorDefault, q.kept, q.anotherRule, q.doubtful, q.rewritten, q.similar,
 	} {
 		if f, ok := explain(r); ok {
 			return f
@@ -123,11 +154,10 @@ func (q *inquiry) elsewhere(r *round) (finding, bool) {
 	case a.err != nil:
 		return unanswered(a.err, q.timeout), true
 	case a.redirects() || isRedirectCode(code):
-		return redirected(a), true
+		return q.redirected(a), true
 	case a.bucketMissing() && r.decision.Reason != cors.BucketMissing:
 		return bucketMissing(a), true
-	case a.Status == http.StatusTooManyRequests, a.Status == http.StatusBadGateway,
-		a.Status == http.StatusServiceUnavailable, a.Status == http.StatusGatewayTimeout:
+	case a.overloaded():
 		return finding{
 			class:   Unreachable,
 			message: fmt.Sprintf("the service does not answer: %s came back", a.said()),
@@ -147,7 +177,7 @@ func bucketMissing(a reply) finding {
 	}
 }
 
-func redirected(a reply) finding {
+func (q *inquiry) redirected(a reply) finding {
 	region, fromS3 := a.region(), isRedirectCode(a.document.Code) || a.Header.Get("X-Amz-Bucket-Region") != ""
 	switch {
 	case fromS3 && region != "":
@@ -163,7 +193,7 @@ func redirected(a reply) finding {
 			advice:  "use the endpoint of the bucket's region in the URL, and in the origin settings of what is in front of it",
 		}
 	}
-	to := a.location()
+	to := a.location(q.target.URL)
 	if to == "" {
 		to = "another path"
 	}
@@ -184,19 +214,37 @@ func (q *inquiry) asPredicted(r *round) bool {
 			return r.allowed
 		}
 		// Strangers may be let in or not, but not by somebody else than the bucket.
-		return r.allowed && r.reply.fromS3() || !r.allowed && r.reply.Status/100 == 4 && !q.withoutOrigin(r)
+		return r.allowed && r.reply.fromS3() || !r.allowed && q.refuses(r) && !q.withoutOrigin(r)
 	case r.allowed != r.expected:
 		return false
 	case r.allowed:
 		return len(mine.differences(its)) == 0 && (mine.same(its) || !q.formerGives(r))
 	case gives(r.decision, r.reply):
 		return true
-	case r.reply.Status/100 != 4 && r.reply.Status/100 != r.decision.Status/100:
+	case !q.refuses(r) && r.reply.Status/100 != r.decision.Status/100:
 		return false
 	default:
 		// Refused is refused, whatever the words, unless the words tell something.
-		return !q.withoutOrigin(r) && !q.withoutConfiguration(r) && (r.reply.fromS3() || q.behind() != nothing)
+		return !q.withoutOrigin(r) && !q.withoutConfiguration(r) && (r.reply.fromS3() || q.proven() || q.behind() != nothing)
 	}
+}
+
+// refuses reports whether the answer is a refusal: that of S3 or, once the bucket is
+// known to answer, another one, as a CDN may have a page for all errors.
+func (q *inquiry) refuses(r *round) bool {
+	return r.reply.Status/100 == 4 || r.reply.Status/100 == 2 && len(termsOf(r.reply.Header).origins) == 0 && q.proven()
+}
+
+// proven reports whether something has been allowed as the rules say, so that it is
+// the bucket that answers preflights.
+func (q *inquiry) proven() bool {
+	return slices.ContainsFunc(q.rounds, func(r round) bool { return r.allowed && r.finding.class == AsPredicted })
+}
+
+// sure reports whether the server is known to be of the dialect of the prediction.
+// That of Amazon S3 is the default, and many a server that is not goes by it.
+func (q *inquiry) sure(r *round) bool {
+	return q.target.Predicted.Dialect() != cors.AWS || strings.Contains(r.reply.Header.Get("Server"), "AmazonS3")
 }
 
 // fine is an answer that is as predicted.
@@ -231,6 +279,17 @@ func (q *inquiry) doubtful(r *round) (finding, bool) {
 		f.message = "a browser does not go on"
 	}
 	f.message += "; the answer is not quite the one expected, which was not certain: " + r.decision.Doubts.String()
+	return f, true
+}
+
+// similar is an answer that differs from that of Amazon S3 in what makes no
+// difference to the request, where the server may be another one.
+func (q *inquiry) similar(r *round) (finding, bool) {
+	if q.target.Predicted == nil || !r.allowed || !r.expected || q.sure(r) {
+		return finding{}, false
+	}
+	f := q.fine(r)
+	f.message += "; the answer is not quite that of Amazon S3: " + strings.Join(r.differences(), "; ")
 	return f, true
 }
 
@@ -284,6 +343,7 @@ func (r *round) differences() []string {
 
 // results are the findings, without words that would be others the next time.
 func (q *inquiry) results() []Result {
+	slices.SortFunc(q.rounds, func(a, b round) int { return cmp.Compare(a.index, b.index) })
 	results := make([]Result, 0, len(q.rounds))
 	for _, r := range q.rounds {
 		result := Result{

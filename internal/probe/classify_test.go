@@ -38,7 +38,10 @@ func bucketOf(p *cors.Policy) answering {
 	return func(a ask) reply {
 		d := p.Decide(a.Request)
 		answer := predictedAnswer(d)
-		answer.Header.Set("X-Amz-Request-Id", "4442587FB7D0A2F9")
+		answer.Header.Set("X-Amz-Request-Id", random())
+		if p.Dialect() == cors.AWS {
+			answer.Header.Set("Server", "AmazonS3")
+		}
 		if a.Method != http.MethodOptions {
 			return newReply(http.StatusPartialContent, answer.Header, []byte("x"))
 		}
@@ -94,20 +97,58 @@ func changing(bucket answering, change func(ask, http.Header)) answering {
 // cached is a cache with the key of an ask; an empty key is not cached.
 func cached(bucket answering, key func(ask) string) answering {
 	kept := map[string]reply{}
-	fresh := 0
 	return func(a ask) reply {
 		k := key(a)
 		if k == "" {
 			return bucket(a)
 		}
-		if a.place != plain {
-			fresh++
-			k += fmt.Sprint(" fresh ", fresh)
-		}
+		k += " " + a.word
 		if _, ok := kept[k]; !ok {
 			kept[k] = bucket(a)
 		}
 		return kept[k]
+	}
+}
+
+// varying is a cache that goes by the header Vary of the answers, as HTTP has it.
+func varying(bucket answering) answering {
+	kept := map[string]reply{}
+	return func(a ask) reply {
+		if a.Method == http.MethodOptions {
+			return bucket(a)
+		}
+		key := a.Method + " " + a.word
+		for _, k := range []string{key, key + " " + a.Origin} {
+			if r, ok := kept[k]; ok {
+				return r
+			}
+		}
+		r := bucket(a)
+		if r.Header.Get("Vary") != "" {
+			key += " " + a.Origin
+		}
+		kept[key] = r
+		return r
+	}
+}
+
+// pathOnly is a cache that does not look at queries.
+func pathOnly(cache answering) answering {
+	return func(a ask) reply {
+		if a.place == freshQuery {
+			a.word = ""
+		}
+		return cache(a)
+	}
+}
+
+// errorPage is a CDN that has a page of its own for what is refused or missing.
+func errorPage(bucket, page answering) answering {
+	return func(a ask) reply {
+		if r := bucket(a); r.Status < 400 {
+			return r
+		}
+		return page(a)
 	}
 }
 
@@ -326,7 +367,7 @@ func TestClassify(t *testing.T) {
 				c(read(http.MethodGet, ""))
 				return c
 			}(),
-			want: []Class{CacheUnkeyed, AsPredicted}, message: "what it kept for another origin, for none, or from before the last change",
+			want: []Class{CacheUnkeyed, AsPredicted}, message: "it answers one with what it kept for another, or for none",
 		},
 		{
 			name: "a cache of reads by URL, where everybody may read", rules: []cors.Rule{everybody}, requests: []browser.Request{get},
@@ -396,7 +437,7 @@ func TestClassify(t *testing.T) {
 		},
 		{
 			name: "a server with a default for everybody", at: minio, requests: []browser.Request{get, put},
-			want: []Class{VendorDefault, VendorDefault, VendorDefault}, message: "the server lets in origins that no rule allows", advice: "MINIO_API_CORS_ALLOW_ORIGIN",
+			want: []Class{AsPredicted, AsPredicted, VendorDefault}, message: "the server lets in origins that no rule allows", advice: "MINIO_API_CORS_ALLOW_ORIGIN",
 		},
 		{
 			name: "a server with a default for everybody, as expected", at: minio, dialect: cors.MinIO, rules: []cors.Rule{}, requests: []browser.Request{get, put},
@@ -512,7 +553,7 @@ func TestClassify(t *testing.T) {
 				reads := 0
 				return changing(aws, func(a ask, h http.Header) {
 					if a.Method == http.MethodGet && a.Origin == app && a.place == plain {
-						if reads++; reads <= 2 {
+						if reads++; reads <= 1 {
 							h.Del("Access-Control-Allow-Origin")
 						}
 					}
@@ -586,6 +627,166 @@ func TestClassify(t *testing.T) {
 			want: []Class{Unexplained, Unexplained}, message: "the bucket refuses the preflight (500 InternalError)",
 		},
 		{
+			name: "a cache by URL that goes by Vary, which S3 sends to origins alone", at: varying(aws), requests: []browser.Request{get, byBoss},
+			want: []Class{CacheUnkeyed, CacheUnkeyed, AsPredicted}, message: "what it kept for another origin, for none",
+		},
+		{
+			name: "a cache by URL that goes by Vary, which all answers have", requests: []browser.Request{get, byBoss},
+			at:   varying(changing(aws, func(_ ask, h http.Header) { h.Set("Vary", "Origin") })),
+			want: []Class{AsPredicted, AsPredicted, AsPredicted},
+		},
+		{
+			name: "a cache that does not look at the query, and keeps errors", requests: []browser.Request{get}, want: []Class{CacheUnkeyed, AsPredicted},
+			at:      changing(pathOnly(cached(aws, readsByURL)), func(_ ask, h http.Header) { h.Set("Via", "1.1 abc.cloudfront.net (CloudFront)") }),
+			message: "does not tell origins apart", advice: "CloudFront: use a cache policy",
+		},
+		{
+			name: "a cache of reads by URL, before a bucket for everybody, without another key", rules: []cors.Rule{everybody}, requests: []browser.Request{get},
+			at:   pathOnly(cached(bucketOf(compiled(t, cors.AWS, everybody)), readsByURL)),
+			want: []Class{CacheUnkeyed, AsPredicted},
+		},
+		{
+			name: "a Varnish that does not tell origins apart", requests: []browser.Request{get}, want: []Class{CacheUnkeyed, AsPredicted},
+			at: changing(varying(aws), func(_ ask, h http.Header) { h.Set("X-Varnish", "32770 3") }), advice: "hash_data(req.http.Origin)",
+		},
+		{
+			name: "a server that names all its answers alike", rules: []cors.Rule{everybody}, requests: []browser.Request{get},
+			at: changing(bucketOf(compiled(t, cors.AWS, everybody)), func(a ask, h http.Header) {
+				h.Set("X-Amz-Request-Id", "4442587FB7D0A2F9")
+				if a.Method == http.MethodGet {
+					h.Set("Access-Control-Allow-Origin", "*")
+				}
+			}),
+			want: []Class{AsPredicted, AsPredicted},
+		},
+		{
+			name: "a limit of reads", requests: []browser.Request{get}, want: []Class{AsPredicted, AsPredicted},
+			at: func() answering {
+				reads := 0
+				return func(a ask) reply {
+					if a.Method == http.MethodGet {
+						if reads++; reads%2 == 1 {
+							return site(http.StatusTooManyRequests)(a)
+						}
+					}
+					return aws(a)
+				}
+			}(),
+		},
+		{
+			name: "a CDN whose page for errors is the application", requests: []browser.Request{{Origin: app, Method: "DELETE"}, put},
+			at:   errorPage(aws, site(http.StatusOK, "Server", "AmazonS3", "X-Amz-Request-Id", "1", "X-Cache", "Error from cloudfront")),
+			want: []Class{AsPredicted, AsPredicted, AsPredicted},
+		},
+		{
+			name: "a proxy whose page for errors is its own", requests: []browser.Request{put}, at: errorPage(aws, site(http.StatusOK)),
+			want: []Class{AsPredicted, AsPredicted},
+		},
+		{
+			name: "a proxy whose page for errors is its own, and nothing is predicted", requests: []browser.Request{put}, at: errorPage(aws, site(http.StatusOK)),
+			unknown: true, want: []Class{AsPredicted, AsPredicted},
+		},
+		{
+			name: "a service that does not look like S3", requests: []browser.Request{{Origin: app, Method: "DELETE"}, put, get},
+			at: func(a ask) reply {
+				r := aws(a)
+				if a.Method != http.MethodOptions {
+					r = site(http.StatusNotFound)(a)
+				}
+				if r.Status >= 400 {
+					r = site(r.Status)(a)
+				}
+				r.Header.Del("X-Amz-Request-Id")
+				r.Header.Set("Server", "cloudflare")
+				return r
+			},
+			want: []Class{AsPredicted, AsPredicted, AsPredicted, AsPredicted},
+		},
+		{
+			name: "a service that does not look like S3 and lets in everybody, and nothing is predicted", requests: []browser.Request{get}, unknown: true,
+			at: func(a ask) reply {
+				if a.Method != http.MethodOptions {
+					return site(http.StatusNotFound)(a)
+				}
+				return newReply(http.StatusNoContent, header("Access-Control-Allow-Origin", "*", "Access-Control-Allow-Methods", "GET"), nil)
+			},
+			want: []Class{AsPredicted, AsPredicted},
+		},
+		{
+			name: "a service that does not look like S3, and refuses what it should allow", requests: []browser.Request{get, put},
+			at: func(a ask) reply {
+				if a.Method != http.MethodOptions || a.RequestMethod == "PUT" {
+					return site(http.StatusForbidden)(a)
+				}
+				return aws(a)
+			},
+			want: []Class{AsPredicted, Unexplained, AsPredicted}, message: "the preflight gets 403 Forbidden",
+		},
+		{
+			name: "many answers with one origin for all", requests: slices.Repeat([]browser.Request{byBoss}, 30),
+			at:   changing(aws, func(_ ask, h http.Header) { h.Set("Access-Control-Allow-Origin", app) }),
+			want: append(slices.Repeat([]Class{ProxyAnswers}, 30), AsPredicted),
+		},
+		{
+			name: "a server of the dialect, which allows the same in other words", dialect: cors.VersityGW, requests: []browser.Request{put},
+			at:   changing(bucketOf(compiled(t, cors.VersityGW, uploads)), func(_ ask, h http.Header) { h.Set("Access-Control-Max-Age", "1") }),
+			want: []Class{Unexplained, AsPredicted}, message: `Access-Control-Max-Age is "1", not "600"`,
+		},
+		{
+			name: "another server than Amazon S3, which allows the same in other words", requests: []browser.Request{get, put},
+			at: changing(aws, func(a ask, h http.Header) {
+				h.Set("Server", "nginx")
+				if h.Get("Access-Control-Allow-Methods") != "" {
+					h.Set("Access-Control-Allow-Methods", a.RequestMethod)
+				}
+			}),
+			want: []Class{AsPredicted, AsPredicted, AsPredicted},
+		},
+		{
+			name: "a proxy that names the origin where the bucket says all", rules: []cors.Rule{everybody}, requests: []browser.Request{get},
+			at:   changing(bucketOf(compiled(t, cors.AWS, everybody)), func(a ask, h http.Header) { h.Set("Access-Control-Allow-Origin", a.Origin) }),
+			want: []Class{ProxyAnswers, ProxyAnswers}, message: `where the bucket says "*": something in front of the bucket replaces the header`,
+		},
+		{
+			name: "a proxy that names whoever reads", requests: []browser.Request{get, byBoss},
+			at: changing(aws, func(a ask, h http.Header) {
+				if a.Origin != "" {
+					h.Set("Access-Control-Allow-Origin", a.Origin)
+				}
+			}),
+			want: []Class{ProxyAnswers, ProxyAnswers, AsPredicted}, message: "GET also lets in origins that no rule allows",
+		},
+		{
+			name: "a proxy that removes the header", requests: []browser.Request{put},
+			at:   changing(aws, func(_ ask, h http.Header) { h.Del("Access-Control-Allow-Origin") }),
+			want: []Class{ProxyAnswers, AsPredicted}, message: "something in front of the bucket removes the header", advice: "leave the Access-Control headers to the bucket",
+		},
+		{
+			name: "a CloudFront distribution without OPTIONS", requests: []browser.Request{put},
+			at:   onlyReads(site(http.StatusForbidden, "Server", "CloudFront", "X-Cache", "Error from cloudfront"), aws),
+			want: []Class{ProxyAnswers, AsPredicted}, message: "answers preflights itself (403 Forbidden)", advice: "CloudFront: add OPTIONS to the allowed methods",
+		},
+		{
+			name: "a login in front of everything", at: site(http.StatusUnauthorized), requests: []browser.Request{put},
+			want: []Class{NotS3}, message: "the preflight gets 401 Unauthorized", advice: "wants a login",
+		},
+		{
+			name: "a redirect to another path", at: site(302, "Location", "https://CDN.example.com/en/logo"), requests: []browser.Request{get},
+			want: []Class{NotS3}, message: "the preflight is redirected to another path (302 Found)",
+		},
+		{
+			name: "a redirect to another scheme", at: site(301, "Location", "http://cdn.example.com/assets/logo"), requests: []browser.Request{get},
+			want: []Class{NotS3}, message: "the preflight is redirected to http://cdn.example.com (301 Moved Permanently)",
+		},
+		{
+			name: "a CDN that does not reach the bucket", at: site(522, "Server", "cloudflare"), requests: []browser.Request{get},
+			want: []Class{Unreachable}, message: "the service does not answer: 522 came back",
+		},
+		{
+			name: "a website endpoint without its bucket", at: site(404, "X-Amz-Error-Code", "NoSuchBucket", "X-Amz-Request-Id", "1"), requests: []browser.Request{get},
+			want: []Class{BucketMissing}, message: "there is no such bucket (404 NoSuchBucket)",
+		},
+		{
 			name: "an answer that a browser accepts, and nothing is predicted", at: aws, unknown: true, requests: []browser.Request{get},
 			want: []Class{AsPredicted, AsPredicted},
 		},
@@ -604,7 +805,7 @@ func TestClassify(t *testing.T) {
 			if rules == nil {
 				rules = []cors.Rule{uploads}
 			}
-			var target Target
+			target := Target{URL: "https://cdn.example.com/assets/logo"}
 			switch {
 			case tt.unknown:
 			case tt.missing:
@@ -641,7 +842,7 @@ func TestClassify(t *testing.T) {
 				}
 				t.Fatalf("%q, want %q", classes, tt.want)
 			}
-			if most := 20 + len(results); asked > most {
+			if most := maxExtra + len(results); asked > most {
 				t.Errorf("asked %d times", asked)
 			}
 			if first < 0 {
@@ -649,6 +850,57 @@ func TestClassify(t *testing.T) {
 			}
 			if r := results[first]; !strings.Contains(r.Message, tt.message) || !strings.Contains(r.Advice, tt.advice) {
 				t.Errorf("%q\nwant %q\nadvice %q\nwant %q", r.Message, tt.message, r.Advice, tt.advice)
+			}
+		})
+	}
+}
+
+// A cache that does not tell origins apart gives what it keeps to pages. So what may
+// not be read is not asked at the URL itself, nor its preflight before those of what
+// may.
+func TestCachesAreNotLeftWorse(t *testing.T) {
+	p := compiled(t, cors.AWS, uploads)
+	denied := browser.Request{Name: "denied", Origin: "https://elsewhere.example", Method: "GET"}
+	for name, tt := range map[string]struct {
+		at    answering
+		apart place // where others than those that may are asked
+		asks  int
+	}{
+		"the bucket":                            {bucketOf(p), freshQuery, 11},
+		"a cache that does not look at queries": {pathOnly(varying(bucketOf(p))), freshPath, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asks []ask
+			results, _ := inquire(Target{Predicted: p}, func(a ask) reply {
+				asks = append(asks, a)
+				return tt.at(a)
+			}, denied, get, put, byBoss)
+			var names []string
+			for _, r := range results {
+				names = append(names, r.Request.Name)
+			}
+			if want := []string{denied.Name, get.Name, put.Name, byBoss.Name, StrangerName}; !slices.Equal(names, want) {
+				t.Errorf("results %q, want %q", names, want)
+			}
+			word := ""
+			for i, a := range asks[:tt.asks] {
+				allowed := len(termsOf(predictedAnswer(p.Decide(a.Request)).Header).origins) > 0
+				switch {
+				case a.Method == http.MethodOptions:
+					if allowed != (i < 3) {
+						t.Errorf("preflight %d is from %s", i, a.Origin)
+					}
+				case allowed:
+				case a.place != tt.apart:
+					t.Errorf("place %d is read as %q", a.place, a.Origin)
+				case word == "":
+					word = a.word
+				case a.word != word:
+					t.Errorf("%q is not the place that was asked before", a.word)
+				}
+			}
+			if word == "" {
+				t.Error("nobody else was asked for")
 			}
 		})
 	}

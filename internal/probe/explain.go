@@ -42,18 +42,12 @@ func (q *inquiry) behind() sight {
 	return found
 }
 
-// dialects are those that the server may have: of which a refusal for want of an
-// origin looks as that of the prediction does.
+// dialects are those that the server may have.
 func (q *inquiry) dialects() []*cors.Dialect {
 	if q.target.Predicted == nil {
 		return cors.Dialects()
 	}
-	bare := cors.Request{Method: http.MethodOptions}
-	known := q.target.Predicted.Decide(bare)
-	return slices.DeleteFunc(cors.Dialects(), func(d *cors.Dialect) bool {
-		its := d.NoConfiguration().Decide(bare)
-		return its.Status != known.Status || its.Code != known.Code || its.Message != known.Message
-	})
+	return []*cors.Dialect{q.target.Predicted.Dialect()}
 }
 
 // withoutOrigin reports whether the answer is the refusal of a preflight that had
@@ -97,7 +91,7 @@ func (q *inquiry) formerGives(r *round) bool {
 
 // stripped is a preflight of which a header does not reach the bucket.
 func (q *inquiry) stripped(r *round) (finding, bool) {
-	var header string
+	var header, or string
 	asked := r.ask.Request
 	switch {
 	case q.withoutOrigin(r):
@@ -116,14 +110,14 @@ func (q *inquiry) stripped(r *round) (finding, bool) {
 		if f, ok := q.kept(r); ok {
 			return f, true
 		}
-		header = "Access-Control-Request-Headers"
+		header, or = "Access-Control-Request-Headers", ", or the answer loses Access-Control-Allow-Headers on the way"
 	default:
 		return finding{}, false
 	}
 	return finding{
 		class: OriginStripped,
-		message: fmt.Sprintf("the preflight reaches the bucket without its header %s, which something in front of the bucket does not pass on",
-			header),
+		message: fmt.Sprintf("the preflight reaches the bucket without its header %s, which something in front of the bucket does not pass on%s",
+			header, or),
 		advice: q.front().passOn(),
 	}, true
 }
@@ -176,9 +170,12 @@ func (q *inquiry) unkeyedBefore() bool {
 	return slices.ContainsFunc(q.rounds, func(r round) bool { return r.finding.class == CacheUnkeyed })
 }
 
-// isKept reports whether an answer was kept by a cache: a place that the cache has
-// not met gets another one, or the answer says so itself.
+// isKept reports whether an answer was kept by a cache: it came before, or a place
+// that the cache has not met gets another one, or the answer says so itself.
 func (q *inquiry) isKept(a ask, got reply) bool {
+	if q.repeats(got) {
+		return true
+	}
 	for _, place := range []place{freshQuery, freshPath} {
 		fresh, ok := q.send(a.at(place))
 		if !ok || fresh.err != nil {
@@ -192,6 +189,22 @@ func (q *inquiry) isKept(a ask, got reply) bool {
 		}
 	}
 	return got.fromCache()
+}
+
+// repeats reports whether the answer, which is among those seen, came more than once.
+// A server that names all its answers alike shows nothing by that.
+func (q *inquiry) repeats(got reply) bool {
+	same, others := 0, 0
+	for _, r := range q.seen {
+		switch r.id() {
+		case "":
+		case got.id():
+			same++
+		default:
+			others++
+		}
+	}
+	return same > 1 && others > 0
 }
 
 // unkeyed is a cache that does not tell origins apart.
@@ -240,11 +253,19 @@ func (q *inquiry) notFromS3(r *round) (finding, bool) {
 	}
 	switch q.behind() {
 	case nothing:
-		return finding{
+		if q.proven() {
+			break // some services show that they are S3 to those who sign alone
+		}
+		f := finding{
 			class:   NotS3,
 			message: fmt.Sprintf("nothing there answers like S3: the preflight gets %s", statusText(r.reply.Status)),
-			advice:  "check the URL: host, port and path have to be those under which the bucket is reached",
-		}, true
+			advice:  "check the URL: scheme, host, port and path have to be those under which the bucket is reached",
+		}
+		switch r.reply.Status {
+		case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
+			f.advice += "; if they are, something in front of the bucket wants a login or takes this for an attack, and has to let preflights through"
+		}
+		return f, true
 	case noSuchPlace:
 		return q.lost(), true
 	case service:
@@ -351,10 +372,30 @@ func (q *inquiry) anotherRule(r *round) (finding, bool) {
 // rewritten is an answer of S3 whose headers something changed on the way.
 func (q *inquiry) rewritten(r *round) (finding, bool) {
 	its := termsOf(r.reply.Header)
-	if q.target.Predicted == nil || len(its.origins) == 0 {
+	if q.target.Predicted == nil {
 		return finding{}, false
 	}
+	if len(its.origins) == 0 {
+		if !r.expected || r.reply.Status/100 != 2 || !r.reply.fromS3() {
+			return finding{}, false
+		}
+		return finding{
+			class:   ProxyAnswers,
+			message: "the bucket answers the preflight, and the answer arrives without Access-Control-Allow-Origin: something in front of the bucket removes the header",
+			advice:  q.front().leaveHeaders(),
+		}, true
+	}
 	own := termsOf(predictedAnswer(r.decision).Header)
+	if own.origin() == "*" && its.origin() == r.ask.Origin && q.sure(r) {
+		if own.origins, own.credentials = its.origins, its.credentials; own.same(its) {
+			return finding{
+				class: ProxyAnswers,
+				message: "the answer has the origin that asks in Access-Control-Allow-Origin, where the bucket says \"*\": " +
+					"something in front of the bucket replaces the header",
+				advice: q.front().leaveHeaders(),
+			}, true
+		}
+	}
 	if own.origin() == r.ask.Origin && its.origin() == "*" {
 		if own.origins, own.credentials = its.origins, false; own.same(its) {
 			return finding{

@@ -32,7 +32,8 @@ const (
 	// VendorDefault: the server answers by a default of its own, which lets in
 	// origins that the rules do not.
 	VendorDefault Class = "VendorDefault"
-	// ProxyAnswers: something in front of the bucket answers preflights itself.
+	// ProxyAnswers: something in front of the bucket answers preflights itself, or
+	// changes the headers of the answers.
 	ProxyAnswers Class = "ProxyAnswers"
 	// WrongRegion: the answer redirects to the region of the bucket, which browsers
 	// do not follow.

@@ -224,17 +224,24 @@ func TestWhatIsSent(t *testing.T) {
 		preflight(get.Origin, "GET", ""),
 		preflight(stranger.Origin, "PUT", "content-type,x-amz-acl"),
 		{unsigned, "GET", header("Range", "bytes=0-0", "Origin", get.Origin)},
-		{unsigned, "GET", header("Range", "bytes=0-0")},
-		{unsigned, "GET", header("Range", "bytes=0-0", "Origin", "")},
-		{unsigned, "GET", header("Range", "bytes=0-0", "Origin", get.Origin)},
+		{"", "GET", header("Range", "bytes=0-0", "Origin", get.Origin)},
+		{"", "GET", header("Range", "bytes=0-0")},
+		{"", "GET", header("Range", "bytes=0-0", "Origin", "")},
+		{"", "GET", header("Range", "bytes=0-0", "Origin", get.Origin)},
 	}
 	if len(all) != len(want) {
 		t.Fatalf("%d requests, want %d: %v", len(all), len(want), all)
 	}
-	if other := all[5].header.Get("Origin"); !strings.HasPrefix(other, "https://cors-probe-") || other == stranger.Origin {
+	if apart := all[4].url; !strings.HasPrefix(apart, unsigned+"?cors-probe=") {
+		t.Errorf("the place apart is %s", apart)
+	}
+	for i := 4; i < len(want); i++ {
+		want[i].url = all[4].url
+	}
+	if other := all[6].header.Get("Origin"); !strings.HasPrefix(other, "https://cors-probe-") || other == stranger.Origin {
 		t.Errorf("the other origin is %s", other)
 	}
-	want[5].header.Set("Origin", all[5].header.Get("Origin"))
+	want[6].header.Set("Origin", all[6].header.Get("Origin"))
 	for i := range want {
 		if !reflect.DeepEqual(all[i], want[i]) {
 			t.Errorf("%d: %v\nwant %v", i, all[i], want[i])

@@ -17,9 +17,8 @@ type reading struct {
 func (g reading) origin() string { return termsOf(g.reply.Header).origin() }
 
 // judgeReads finds caches and what else changes the answers to GET and HEAD, which
-// preflights do not show: it asks as one origin, as none, as another and as the
-// first again. Which object that is, and whether there is one, does not matter: S3
-// sends the headers with its errors, too.
+// preflights do not show. Which object that is, and whether there is one, does not
+// matter: S3 sends the headers with its errors, too.
 func (q *inquiry) judgeReads() {
 	first := slices.IndexFunc(q.rounds, readable)
 	if first < 0 || slices.ContainsFunc(q.rounds, func(r round) bool { return r.finding.class != AsPredicted }) {
@@ -49,25 +48,47 @@ func readable(r round) bool {
 	return !r.stranger() && r.allowed && r.finding.class == AsPredicted && (method == http.MethodGet || method == http.MethodHead)
 }
 
-// readings asks for what the request of the round reads.
+// readings asks for what the request of the round reads. A cache that does not tell
+// origins apart gives pages what it keeps of this. So the URL itself is asked as
+// origins that may read alone; as none and as a made-up one, a place of its own.
 func (q *inquiry) readings(r *round) ([]reading, bool) {
-	method, origin := r.ask.RequestMethod, r.ask.Origin
-	other := madeUp + random() + ".invalid"
+	var readings []reading
+	get := func(a ask) bool {
+		got, ok := q.send(a)
+		// What redirects or fails tells nothing of caches, and others say it.
+		if !ok || got.err != nil || got.Status >= 500 || got.overloaded() || got.redirects() {
+			return false
+		}
+		readings = append(readings, reading{a, got})
+		return true
+	}
+	a := read(r.ask.RequestMethod, r.ask.Origin)
+	if !get(a) {
+		return nil, false
+	}
 	for _, another := range q.rounds {
-		if readable(another) && another.ask.Origin != origin {
-			other = another.ask.Origin
+		if b := read(a.Method, another.ask.Origin); readable(another) && b.Origin != a.Origin {
+			if !get(b) {
+				return nil, false
+			}
 			break
 		}
 	}
-	var readings []reading
-	for _, from := range []string{origin, "", other, origin} {
-		a := read(method, from)
-		got, ok := q.send(a)
-		// What redirects or fails tells nothing of caches, and others say it.
-		if !ok || got.err != nil || got.Status >= 500 || got.redirects() {
+	a = a.at(freshQuery)
+	if !get(a) {
+		return nil, false
+	}
+	if got := readings[len(readings)-1].reply; got.fromCache() || q.repeats(got) {
+		// The cache does not look at the query: this is no place of its own.
+		readings = readings[:len(readings)-1]
+		if a = a.at(freshPath); !get(a) {
 			return nil, false
 		}
-		readings = append(readings, reading{a, got})
+	}
+	for _, origin := range []string{"", madeUp + random() + ".invalid", a.Origin} {
+		if !get(read(a.Method, origin).beside(a)) {
+			return nil, false
+		}
 	}
 	return readings, true
 }

@@ -39,6 +39,9 @@ func newReply(status int, header http.Header, body []byte) reply {
 	r := reply{Answer: browser.Answer{Status: status, Header: header}}
 	d := &r.document
 	_ = xml.Unmarshal(body, d) // what is cut off, as a long list is, has still told what it is
+	if d.Code == "" {          // HEAD has no body, and that of the website endpoints is HTML
+		d.Code, d.Message = header.Get("X-Amz-Error-Code"), header.Get("X-Amz-Error-Message")
+	}
 	d.Code, d.Message = clean(d.Code, 64), clean(d.Message, 400)
 	d.Method, d.Region = strings.TrimSpace(d.Method), strings.TrimSpace(d.Region)
 	return r
@@ -109,15 +112,32 @@ func (r reply) region() string {
 	return ""
 }
 
-// location is scheme and host of where an answer redirects to; empty if to another
-// path of the same host. The rest of the URL may hold a signature.
-func (r reply) location() string {
+// location is scheme and host of where an answer redirects to from a target; empty
+// if to another path there. The rest of the URL may hold a signature.
+func (r reply) location(target string) string {
 	u, err := url.Parse(r.Header.Get("Location"))
 	if err != nil || u.Host == "" {
 		return ""
 	}
+	if from, err := url.Parse(target); err == nil && strings.EqualFold(u.Host, from.Host) && (u.Scheme == "" || u.Scheme == from.Scheme) {
+		return ""
+	}
 	return clean(u.Scheme+"://"+u.Host, 200)
 }
+
+// overloaded reports whether the service, or what is in front of it, says that it
+// cannot answer now. From 520 on these are Cloudflare's.
+func (r reply) overloaded() bool {
+	switch r.Status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return r.Status >= 520 && r.Status <= 530
+}
+
+// id is what S3 names an answer by, which a cache keeps along with it; empty if
+// there is none.
+func (r reply) id() string { return r.Header.Get("X-Amz-Request-Id") }
 
 // fromCache reports whether a cache says that it gave the answer.
 func (r reply) fromCache() bool {
