@@ -117,17 +117,29 @@ func (p part) alone(failure expectation.Failure) bool {
 }
 
 // describeFailures names the expectations of the policy whose rules are own that
-// are not met, and whose rule it is that matters, where that is another policy's.
+// are not met.
 func (c composition) describeFailures(own part, failures []expectation.Failure) string {
 	var sentences []string
 	for _, failure := range failures {
-		sentence := failure.Message
-		if rule := failure.Verdict.Rule(); rule >= 0 && (rule < own.from || rule >= own.to) {
-			sentence += fmt.Sprintf(" (that is %s)", c.ruleName(own, rule))
-		}
-		sentences = append(sentences, sentence)
+		sentences = append(sentences, failure.Message+c.whoseRule(own, failure.Verdict.Rule()))
 	}
 	return enumerate(sentences, "; ", "expectation")
+}
+
+// whoseRule says of a rule, which messages call by its place on the bucket if it has
+// no id, what the policy whose rules are own calls it; empty where that is the same,
+// and where there is no such rule.
+func (c composition) whoseRule(own part, rule int) string {
+	switch {
+	case rule < 0:
+		return ""
+	case rule < own.from || rule >= own.to:
+		return fmt.Sprintf(" (that is %s)", c.ruleName(own, rule))
+	case own.from > 0 && c.configuration.Rules[rule].ID == "":
+		return fmt.Sprintf(" (that is %s of this policy)", c.ruleName(own, rule))
+	default:
+		return ""
+	}
 }
 
 // unmetAlone is which expectations of a policy that shares no bucket its rules do

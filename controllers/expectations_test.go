@@ -186,6 +186,14 @@ func TestExpectationsOfSharedPoliciesAreAboutTheWholeBucket(t *testing.T) {
 			want:  "second third",
 			unmet: map[string]string{"first": `expectation "not third"`},
 		},
+		"a rule without an id is known by its place in its own policy": {
+			expected: [3][]s3v1alpha1.Expectation{1: {{Name: "write", Origin: "https://second.example.com", Method: "PUT"}}},
+			rules: map[int][]s3v1alpha1.CORSRule{
+				1: {{AllowedOrigins: []s3v1alpha1.CORSOrigin{"https://second.example.com"}, AllowedMethods: []s3v1alpha1.CORSMethod{"GET"}}},
+			},
+			want:  "first third",
+			unmet: map[string]string{"second": "rules[1] matches but for method PUT (that is rules[0] of this policy)"},
+		},
 		"a rule of another that takes the requests": {
 			expected: [3][]s3v1alpha1.Expectation{2: {{Name: "etag", Origin: "https://third.example.com", Method: "GET", Exposes: []s3v1alpha1.HeaderName{"ETag"}}}},
 			rules: map[int][]s3v1alpha1.CORSRule{

@@ -96,6 +96,12 @@ func portOf(u *url.URL) string {
 	return map[string]string{"http": "80", "https": "443"}[strings.ToLower(u.Scheme)]
 }
 
+// reasonsOfSilence are the reasons of Verified for the classes of no answer.
+var reasonsOfSilence = map[probe.Class]string{
+	probe.Unreachable: s3v1alpha1.ReasonEndpointUnreachable,
+	probe.NotAllowed:  s3v1alpha1.ReasonEndpointNotAllowed,
+}
+
 // findingsOf are what is not as predicted, each cause once.
 func findingsOf(results []probe.Result) []controllers.PreflightFinding {
 	type cause struct {
@@ -119,15 +125,12 @@ func findingsOf(results []probe.Result) []controllers.PreflightFinding {
 	var findings []controllers.PreflightFinding
 	for _, c := range causes {
 		finding := controllers.PreflightFinding{
-			Reason:  s3v1alpha1.ReasonPreflightMismatch,
-			Message: c.result.Message + " (" + preflightsText(c.result, c.others) + ")",
+			Reason:  cmp.Or(reasonsOfSilence[c.result.Class], s3v1alpha1.ReasonPreflightMismatch),
+			Message: c.result.Message,
 			Passing: c.result.MayPass(),
 		}
-		switch c.result.Class { //nolint:exhaustive // the others are mismatches
-		case probe.Unreachable:
-			finding.Reason = s3v1alpha1.ReasonEndpointUnreachable
-		case probe.NotAllowed:
-			finding.Reason, finding.Message = s3v1alpha1.ReasonEndpointNotAllowed, c.result.Message
+		if c.result.Class != probe.NotAllowed {
+			finding.Message += " (" + preflightsText(c.result, c.others) + ")"
 		}
 		if c.result.Advice != "" {
 			finding.Message += "; " + c.result.Advice

@@ -57,5 +57,5 @@ func (c *Clients) Wait(ctx context.Context, p bucket.Provider) error {
 	c.mu.Lock()
 	limiter := c.known(p).limiter
 	c.mu.Unlock()
-	return limiter.Wait(ctx) //nolint:wrapcheck // the error of the context
+	return limiter.Wait(ctx)
 }
