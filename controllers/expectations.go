@@ -157,9 +157,12 @@ func unmetAlone(policy *s3v1alpha1.BucketCORSPolicy, rules cors.Configuration, d
 	return c.describeFailures(c.parts[0], expectation.Check(policy.Spec.Expectations, compiled))
 }
 
-// unmetMeans is what follows for the rules of a policy whose expectations are not
-// met.
-const unmetMeans = "the rules are not applied until the expectation or the rules are changed, and what was applied before stays in force"
+// What follows for the rules of a policy whose expectations are not met, on its own
+// buckets and on those that it shares.
+const (
+	unmetMeans       = "the rules are not applied until they or the expectation are changed; what was applied before, if anything, stays as it is"
+	unmetMeansShared = "rules of this policy that are on the bucket stay, and new ones wait until they, the expectation or the rules of the others are changed"
+)
 
 // accepted is what can be said of a policy after a pass: on a shared bucket, what
 // others have there decides whether its expectations are met.
@@ -185,5 +188,5 @@ func (o outcome) accepted() verdict {
 	for i, why := range reasons {
 		sentences[i] = fmt.Sprintf("bucket %s, with the rules of all that share it: %s", enumerate(buckets[why], ", ", "bucket"), why)
 	}
-	return refuse(s3v1alpha1.ReasonExpectationFailed, enumerate(sentences, "; ", "reason")+"; "+unmetMeans)
+	return refuse(s3v1alpha1.ReasonExpectationFailed, enumerate(sentences, "; ", "reason")+"; "+unmetMeansShared)
 }

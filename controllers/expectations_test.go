@@ -39,8 +39,8 @@ func TestAPolicyWhoseExpectationFailsIsNotApplied(t *testing.T) {
 	after := w.mustPass(policy)
 	w.expect()
 	w.expectReady(after, "False ExpectationFailed")
-	w.expectCondition(after, "Accepted", `expectation "upload"`, "rule \"web\" matches but for method PUT and header content-type", "what was applied before stays in force")
-	w.expectCondition(after, "Synced", "what was applied before stays in force")
+	w.expectCondition(after, "Accepted", `expectation "upload"`, "rule \"web\" matches but for method PUT and header content-type", "what was applied before, if anything, stays as it is")
+	w.expectCondition(after, "Synced", "changes that others make to it are not put right")
 	w.expectCondition(after, "Stalled", `expectation "upload"`)
 	if w.origins("assets") != "app" {
 		t.Errorf("the bucket has %q", w.origins("assets"))
@@ -306,7 +306,7 @@ func TestAFailedExpectationOnASharedBucketLeavesTheOthersAlone(t *testing.T) {
 	w.expectReady(w.get(second), "True Ready")
 	after := w.get(first)
 	w.expectReady(after, "False ExpectationFailed")
-	w.expectCondition(after, "Accepted", `bucket "assets"`, `expectation "no strangers"`, `rule "second" of policy team-b/second`)
+	w.expectCondition(after, "Accepted", `bucket "assets"`, `expectation "no strangers"`, `rule "second" of policy team-b/second`, "or the rules of the others are changed")
 	w.expectCondition(after, "Synced", `expectation "no strangers"`)
 
 	// A new version of its rules waits for that, and so it does without S3.

@@ -91,7 +91,7 @@ func syncedVerdict(policy *s3v1alpha1.BucketCORSPolicy, o outcome, reports []buc
 	switch {
 	case !o.acceptance.workable():
 		return verdict{metav1.ConditionUnknown, s3v1alpha1.ReasonNotAccepted,
-			"nothing was done, because the policy is not accepted; what was applied before stays in force"}
+			"nothing is read or written while the policy is not accepted: what was applied before stays, and changes that others make to it are not put right"}
 	case policy.Spec.Suspend && len(o.buckets) == 0:
 		return verdict{metav1.ConditionUnknown, s3v1alpha1.ReasonSuspended,
 			"nothing is read or written while spec.suspend is true"}

@@ -58,7 +58,7 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 		acceptedLine   = `Accepted=True Accepted: the rules are valid and BucketProvider "default" grants 1 bucket`
 		changesOfOurs  = `rule "web": allowedOrigins: + https://evil.example, - https://app.example.com`
 		observedChange = "the bucket differs from the policy, which only observes: " + changesOfOurs
-		notAccepted    = "nothing was done, because the policy is not accepted; what was applied before stays in force"
+		notAccepted    = "nothing is read or written while the policy is not accepted: what was applied before stays, and changes that others make to it are not put right"
 		isSuspended    = "nothing is read or written while spec.suspend is true"
 	)
 	wrote := func(drift *s3v1alpha1.Drift) *loggedWrite {

@@ -432,7 +432,7 @@ const (
 // VerificationEndpoint is a base URL under which browsers reach objects.
 //
 // +kubebuilder:validation:MaxLength=512
-// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && size(url(self).getHostname()) > 0 && !self.matches('[?#@ ]')",message="must be an http or https URL with a host and without user, query or fragment, such as https://cdn.example.com"
+// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && size(url(self).getHostname()) > 0 && !self.matches('[?#@* ]') && !self.matches('://[^/]*:(6553[6-9]|655[4-9][0-9]|65[6-9][0-9]{2}|6[6-9][0-9]{3}|[7-9][0-9]{4}|[0-9]{6,})(/|$)')",message="must be an http or https URL with one host, a port up to 65535 if any, and without user, query or fragment, such as https://cdn.example.com"
 type VerificationEndpoint string
 
 // BucketCORSPolicyStatus is what is true of the buckets of a policy.

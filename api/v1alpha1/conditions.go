@@ -77,13 +77,16 @@ const (
 	// ReasonAccepted is used with Accepted=True.
 	ReasonAccepted = "Accepted"
 	// ReasonInvalidRules is used when S3 would refuse the rules. The message names
-	// each rule, field and remedy. Nothing is written; what was applied before
-	// stays in force.
+	// each rule, field and remedy. Nothing is read or written; what
+	// was applied before stays as it is, and changes that others make to it are not put
+	// right.
 	ReasonInvalidRules = "InvalidRules"
 	// ReasonExpectationFailed is used when a browser would not do what an expectation
 	// of the policy says. The message names the expectation, the bucket where it
-	// matters, and what is missing. The rules are not applied; what was applied
-	// before stays in force. Of a shared bucket it is a reason of Synced too.
+	// matters, and what is missing. Nothing is read or written; what was
+	// applied before stays as it is, and changes that others make to it are not put
+	// right. Of a shared bucket it is a reason of Synced too: there only rules of this
+	// policy that are new wait.
 	ReasonExpectationFailed = "ExpectationFailed"
 	// ReasonProviderNotFound is used when the BucketProvider does not exist.
 	ReasonProviderNotFound = "ProviderNotFound"

@@ -82,7 +82,7 @@ verification: {preflight: Enabled, endpoints: ["https://cdn.example.com"]}
 	}
 	for _, endpoint := range []string{
 		"https://cdn.example.com", "http://cdn.example.com", "https://cdn.example.com/", "https://cdn.example.com/assets/images",
-		"https://cdn.example.com:8443", "http://192.0.2.7:9000", "https://[2001:db8::7]:8443/assets", "HTTPS://CDN.Example.com",
+		"https://cdn.example.com:8443", "https://cdn.example.com:65535", "http://192.0.2.7:9000", "https://[2001:db8::7]:8443/assets", "HTTPS://CDN.Example.com",
 	} {
 		accepted = append(accepted, acceptedManifest{"the endpoint " + endpoint, withEndpoint(endpoint)})
 	}
@@ -106,7 +106,7 @@ func refusedExpectations() []refusedManifest {
 			"other letters as in xn--bcher-kva.example, no path, no slash at the end, no *"
 		badPort     = "must not have the port that is the scheme's own: browsers leave it out"
 		badHeader   = "must be the name of one header, without *"
-		badEndpoint = "must be an http or https URL with a host and without user, query or fragment, such as https://cdn.example.com"
+		badEndpoint = "must be an http or https URL with one host, a port up to 65535 if any, and without user, query or fragment, such as https://cdn.example.com"
 		noRequest   = "must have either a method or a preset"
 	)
 	refused := []refusedManifest{
@@ -176,6 +176,7 @@ func refusedExpectations() []refusedManifest {
 		"", "cdn.example.com", "//cdn.example.com", "ftp://cdn.example.com", "https:cdn.example.com", "https://", "https:///assets", "https://:8443",
 		"https://cdn.example.com:port", "https://cdn example.com", "https://cdn.example.com/a b", "https://user:password@cdn.example.com",
 		"https://user@cdn.example.com", "https://cdn.example.com?x=1", "https://cdn.example.com?", "https://cdn.example.com#top", `https://cdn.example.com\n`,
+		"https://*.example.com", "https://cdn.example.com/*", "https://cdn.example.com:65536", "https://cdn.example.com:99999", "https://cdn.example.com:99999999999999999999",
 	} {
 		refused = append(refused, refusedManifest{`the endpoint "` + endpoint + `"`, withEndpoint(endpoint), anEndpoint, badEndpoint})
 	}

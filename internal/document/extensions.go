@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -171,12 +172,16 @@ func (m *manifest) checkVerification(policy map[string]any) {
 		}
 		field := fmt.Sprintf("verification.endpoints[%d]", i)
 		m.add("spec."+field, endpoint, fmt.Sprintf("%s %s is not the base URL of a server", field, cors.Quote(endpoint)),
-			"use an http or https URL with a host and without user, query or fragment, such as https://cdn.example.com")
+			"use an http or https URL with one host, a port up to 65535 if any, and without user, query or fragment, such as https://cdn.example.com")
 	}
 }
 
 // isBaseURL is the CEL rule of an endpoint: CEL reads URLs with the same parser.
 func isBaseURL(text string) bool {
 	u, err := url.ParseRequestURI(text)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && !strings.ContainsAny(text, "?#@ ")
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.ContainsAny(text, "?#@* ") {
+		return false
+	}
+	_, err = strconv.ParseUint("0"+u.Port(), 10, 16)
+	return err == nil && len(u.Port()) <= 5
 }

@@ -113,9 +113,9 @@ func TestProblemsHavePlaceTextAndRemedy(t *testing.T) {
 		"verification": {policyWith("{name: web}", bucket+"  verification: {preflight: enabled, endpoints: [cdn.example.com, 'https://a@cdn.example.com', cdn.example.com]}\n"), []string{
 			`6:29 spec.verification.preflight: verification.preflight "enabled" is not supported; use Enabled or Disabled`,
 			`6:50 spec.verification.endpoints[0]: verification.endpoints[0] "cdn.example.com" is not the base URL of a server; ` +
-				`use an http or https URL with a host and without user, query or fragment, such as https://cdn.example.com`,
+				`use an http or https URL with one host, a port up to 65535 if any, and without user, query or fragment, such as https://cdn.example.com`,
 			`6:67 spec.verification.endpoints[1]: verification.endpoints[1] "https://a@cdn.example.com" is not the base URL of a server; ` +
-				`use an http or https URL with a host and without user, query or fragment, such as https://cdn.example.com`,
+				`use an http or https URL with one host, a port up to 65535 if any, and without user, query or fragment, such as https://cdn.example.com`,
 			`6:96 spec.verification.endpoints[2]: verification.endpoints[2] "cdn.example.com" is what item 0 of the list is; remove it`,
 		}},
 		"verification of nothing": {policyWith("{name: web}", bucket+"  verification: {}\n"), []string{
@@ -353,9 +353,9 @@ func TestTheExtensionsOfTheSchemaAreThoseThatAreCheckedByHand(t *testing.T) {
 			`"rule":"self == 'null' || self.matches('^[a-z][a-z0-9+.-]*://([[][0-9a-f:.]+[]]|[a-z0-9._-]+)(:[0-9]{1,5})?$')"},` +
 			`{"message":"must not have the port that is the scheme's own: browsers leave it out","rule":"!self.matches('^(http://.*:80|https://.*:443)$')"}]`,
 		`.spec.verification.endpoints is a set`,
-		`.spec.verification.endpoints[] [{"message":"must be an http or https URL with a host and without user, query or fragment, such as https://cdn.example.com",` +
+		`.spec.verification.endpoints[] [{"message":"must be an http or https URL with one host, a port up to 65535 if any, and without user, query or fragment, such as https://cdn.example.com",` +
 			`"rule":"isURL(self) \u0026\u0026 url(self).getScheme() in ['http', 'https'] \u0026\u0026 size(url(self).getHostname()) \u003e 0 ` +
-			`\u0026\u0026 !self.matches('[?#@ ]')"}]`,
+			`\u0026\u0026 !self.matches('[?#@* ]') \u0026\u0026 !self.matches('://[^/]*:(6553[6-9]|655[4-9][0-9]|65[6-9][0-9]{2}|6[6-9][0-9]{3}|[7-9][0-9]{4}|[0-9]{6,})(/|$)')"}]`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

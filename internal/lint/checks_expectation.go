@@ -74,7 +74,7 @@ func checkExpectations(s *subject, report func(Finding)) {
 			continue
 		}
 		f := Finding{Rule: -1, Index: -1, Place: expectationPath(e.Index), Value: e.Name, Problem: e.Problem, Fix: e.Fix,
-			Why: "the operator does not apply rules that do not meet the expectations of their policy: what was applied before stays in force"}
+			Why: "the operator does not apply rules that do not meet the expectations of their policy: what was applied before stays, and changes that others make to it are not put right"}
 		if s.Expectations.Shared {
 			f.Severity = Warning
 			f.Why = "the operator asks the rules of all Shared policies of a bucket together: unless those of the others mend this, it does not apply these there"
