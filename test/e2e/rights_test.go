@@ -133,9 +133,10 @@ func TestPeopleHaveTheRightsOfTheirRolesAndNoOthers(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			// The API server learns of a binding some time after it has stored it.
+			// The API server learns of a binding some time after it has stored it, and all
+			// these questions take a while beside the other tests.
 			var rights []string
-			err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, soon, true, func(ctx context.Context) (_ bool, err error) {
+			err := wait.PollUntilContextTimeout(t.Context(), time.Second, 4*soon, true, func(ctx context.Context) (_ bool, err error) {
 				rights, err = rightsOf(ctx, user, namespace)
 				return slices.Equal(rights, c.want), err
 			})
