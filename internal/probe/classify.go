@@ -5,6 +5,7 @@ package probe
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,8 @@ import (
 type finding struct {
 	class           Class
 	message, advice string
+	// others is whether the bucket is found to have other rules than are predicted.
+	others bool
 }
 
 // final reports whether nothing else is worth asking after the finding.
@@ -41,9 +44,9 @@ type inquiry struct {
 	rounds []round
 	// looked is what looking for S3 behind the answers found; nil before that.
 	looked *sight
-	// keptLooks is how often kept has looked, and extra how often anything has been
-	// asked beside the preflights of the rounds.
-	keptLooks, extra int
+	// keptLooks is how often kept has looked, strangers how often opensToStrangers has,
+	// and extra how often anything has been asked beside the preflights of the rounds.
+	keptLooks, strangers, extra int
 	// seen are all answers.
 	seen []reply
 }
@@ -138,7 +141,7 @@ func (q *inquiry) judge(r *round) finding {
 		return q.fine(r)
 	}
 	for _, explain := range []func(*round) (finding, bool){
-		q.stripped, q.doubled, q.ofAnother, q.stale, q.notFromS3, q.vendorDefault, q.kept, q.anotherRule, q.doubtful, q.rewritten, q.similar,
+		q.stripped, q.doubled, q.ofAnother, q.stale, q.notFromS3, q.vendorDefault, q.kept, q.anotherRule, q.doubtful, q.narrower, q.rewritten, q.similar, q.otherRules,
 	} {
 		if f, ok := explain(r); ok {
 			return f
@@ -244,7 +247,7 @@ func (q *inquiry) proven() bool {
 // sure reports whether the server is known to be of the dialect of the prediction.
 // That of Amazon S3 is the default, and many a server that is not goes by it.
 func (q *inquiry) sure(r *round) bool {
-	return q.target.Predicted.Dialect() != cors.AWS || strings.Contains(r.reply.Header.Get("Server"), "AmazonS3")
+	return q.target.Predicted.Dialect() != cors.AWS || r.reply.fromAmazon()
 }
 
 // fine is an answer that is as predicted.
@@ -300,8 +303,12 @@ func (q *inquiry) unexplained(r *round) finding {
 		return q.fine(r)
 	case q.target.Predicted == nil:
 		f.message = "a browser does not go on: " + r.why()
-		f.advice = "give the bucket a rule that allows the request, and then name that here to have the answers compared"
-		if q.withoutConfiguration(r) {
+		f.advice = "give the bucket a rule that allows the request, and name the rules with -f to have the answers compared"
+		switch method := r.ask.RequestMethod; {
+		case !slices.Contains(methods, method):
+			f.message = fmt.Sprintf("a browser does not go on: no rule of S3 can allow the method %q", clean(method, 64))
+			f.advice = "use one of " + strings.Join(methods, ", ") + "; S3 has no others for rules"
+		case q.withoutConfiguration(r):
 			f.message = "a browser does not go on, because the bucket has no CORS configuration"
 			f.advice = "give the bucket a CORS configuration"
 		}
@@ -319,10 +326,13 @@ func (q *inquiry) unexplained(r *round) finding {
 	if r.decision.Doubts != 0 {
 		f.message += "; what the server does here was not certain: " + r.decision.Doubts.String()
 	}
-	f.advice = "compare the configuration that is on the bucket (aws s3api get-bucket-cors) with the one that should be, and check the dialect of the " +
-		"BucketProvider; if both are right, ask the bucket's own endpoint, past whatever is in front of it"
+	f.advice = ifApplied + "compare the configuration that is on the bucket (aws s3api get-bucket-cors) with the one that should be, and " +
+		checkDialect + "; if both are right, ask the bucket's own endpoint, past whatever is in front of it"
 	return f
 }
+
+// methods are those that rules can name.
+var methods = []string{http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodHead}
 
 // why is why a browser does not go on.
 func (r *round) why() string {

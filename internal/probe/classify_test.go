@@ -194,6 +194,14 @@ var (
 	get    = browser.Request{Name: "read", Origin: app, Method: "GET"}
 	put    = browser.Request{Name: "upload", Origin: app, Method: "PUT", Headers: []string{"content-type"}}
 	byBoss = browser.Request{Name: "read as admin", Origin: admin, Method: "GET"}
+
+	// What uploads refuses.
+	post    = browser.Request{Name: "post", Origin: app, Method: "POST"}
+	remove  = browser.Request{Name: "remove", Origin: app, Method: "DELETE"}
+	byOther = browser.Request{Name: "read as another", Origin: "https://other.example", Method: "GET"}
+
+	wider   = cors.Rule{AllowedOrigins: []string{app}, AllowedMethods: []string{"GET", "PUT", "POST", "DELETE"}, AllowedHeaders: []string{"*"}}
+	foreign = cors.Rule{AllowedOrigins: []string{"https://other.example"}, AllowedMethods: []string{"GET", "POST"}}
 )
 
 const s3Error = "<Error><Code>%s</Code><Message>%s</Message><Endpoint>%s</Endpoint></Error>"
@@ -270,8 +278,8 @@ func TestClassify(t *testing.T) {
 		},
 		{
 			name: "an address that is not allowed", requests: []browser.Request{get},
-			at:   fails(fmt.Errorf("Options: %w", &NotAllowedError{Host: "169.254.169.254", Why: "link-local"})),
-			want: []Class{NotAllowed}, message: "nothing was sent: 169.254.169.254: link-local", advice: "allowedHosts",
+			at:   fails(fmt.Errorf("Options: %w", &NotAllowedError{Host: "10.0.0.1", Why: "a private address", Advice: "leave it out"})),
+			want: []Class{NotAllowed}, message: "nothing was sent: 10.0.0.1: a private address", advice: "leave it out",
 		},
 		{
 			name: "a redirect to the bucket's region", requests: []browser.Request{get},
@@ -445,7 +453,8 @@ func TestClassify(t *testing.T) {
 		},
 		{
 			name: "the configuration before", at: bucketOf(compiled(t, cors.AWS, former)), former: []cors.Rule{former}, requests: []browser.Request{get, put},
-			want: []Class{Stale, Stale, AsPredicted}, message: "the answer is that of the configuration before the last change", advice: "wait two minutes",
+			want: []Class{Stale, Stale, AsPredicted}, message: "the answer is that of the configuration before the last change",
+			advice: "wait two minutes; if the rules were never applied, apply them",
 		},
 		{
 			name: "the configuration before, which let in everybody", at: bucketOf(compiled(t, cors.AWS, everybody)), former: []cors.Rule{everybody},
@@ -474,6 +483,62 @@ func TestClassify(t *testing.T) {
 			name: "a configuration that nobody knows", at: bucketOf(compiled(t, cors.AWS, former)), requests: []browser.Request{get, put},
 			want:    []Class{Unexplained, Unexplained, AsPredicted},
 			message: `the answer is another than predicted: Access-Control-Allow-Methods is "GET", not "GET, PUT"; Access-Control-Max-Age is "60", not "600"`,
+		},
+		{
+			name: "a bucket whose rules allow more methods, on Amazon S3", at: bucketOf(compiled(t, cors.AWS, wider)),
+			requests: []browser.Request{put, post, remove}, want: []Class{Unexplained, Unexplained, Unexplained, AsPredicted},
+			message: "the bucket has other rules than the ones compared with", advice: "if the rules were just applied, wait two minutes; if they were never applied, apply them;",
+		},
+		{
+			name: "a bucket whose rules allow more methods", at: bucketOf(compiled(t, cors.VersityGW, wider)), dialect: cors.VersityGW,
+			requests: []browser.Request{put, post, remove}, want: []Class{Unexplained, Unexplained, Unexplained, AsPredicted},
+			message: "the bucket has other rules than the ones compared with", advice: "whether the URL leads to that bucket",
+		},
+		{
+			name: "another bucket, which lets in another origin", at: bucketOf(compiled(t, cors.VersityGW, foreign)), dialect: cors.VersityGW,
+			requests: []browser.Request{put, get, byOther}, want: []Class{Unexplained, Unexplained, Unexplained, AsPredicted},
+			message: "the bucket has other rules than the ones compared with", advice: "get-bucket-cors",
+		},
+		{
+			name: "a bucket that lets in one origin where all are meant", dialect: cors.VersityGW, rules: []cors.Rule{everybody},
+			at: bucketOf(compiled(t, cors.VersityGW, uploads)), requests: []browser.Request{get, byOther, put},
+			want:    []Class{Unexplained, Unexplained, Unexplained, Unexplained},
+			message: "the bucket has other rules than the ones compared with", advice: "if they were never applied, apply them",
+		},
+		{
+			name: "a bucket that lets in one origin where all are meant, in the same words", rules: []cors.Rule{everybody},
+			at:       bucketOf(compiled(t, cors.AWS, cors.Rule{AllowedOrigins: []string{app}, AllowedMethods: []string{"GET"}})),
+			requests: []browser.Request{get, byOther}, want: []Class{Unexplained, Unexplained, Unexplained},
+			message: "the bucket has other rules than the ones compared with",
+		},
+		{
+			name: "a bucket that lets in everybody, on Amazon S3, which has no default", at: bucketOf(compiled(t, cors.AWS, everybody)),
+			requests: []browser.Request{byOther}, want: []Class{Unexplained, Unexplained}, message: "the bucket has other rules than the ones compared with",
+		},
+		{
+			name: "a server with a default for everybody, and one that refuses what should be allowed", dialect: cors.VersityGW,
+			at: func(a ask) reply {
+				if a.RequestMethod == "PUT" {
+					return bucketOf(compiled(t, cors.VersityGW, former))(a)
+				}
+				return minio(a)
+			},
+			requests: []browser.Request{put, get, byOther}, want: []Class{Unexplained, VendorDefault, VendorDefault, AsPredicted},
+			message: `rule "uploads" should allow it, and a browser does not go on`,
+		},
+		{
+			name: "a server with a default for everybody, and strangers are asked with another method", at: minio, requests: []browser.Request{byOther, post},
+			want: []Class{VendorDefault, VendorDefault, VendorDefault}, message: "the server lets in origins that no rule allows",
+			advice: "check the dialect (--dialect here, spec.dialect of the BucketProvider)",
+		},
+		{
+			name: "a method of no rule, and nothing is predicted", at: aws, unknown: true, requests: []browser.Request{{Origin: app, Method: "PATCH"}},
+			want: []Class{Unexplained, AsPredicted}, message: `no rule of S3 can allow the method "PATCH"`, advice: "use one of GET, PUT, POST, DELETE, HEAD",
+		},
+		{
+			name: "a refusal that has two reasons, and nothing is predicted", at: bucketOf(cors.Garage.NoConfiguration()), unknown: true, requests: []browser.Request{put},
+			want: []Class{Unexplained, AsPredicted}, message: "a browser does not go on: the bucket refuses the preflight (403 AccessDenied)",
+			advice: "with -f",
 		},
 		{
 			name: "a difference in what only later answers are for", requests: []browser.Request{put}, want: []Class{AsPredicted, AsPredicted},

@@ -68,18 +68,29 @@ func (q *inquiry) withoutOrigin(r *round) bool {
 }
 
 // withoutConfiguration reports whether the answer is the refusal of a bucket that
-// has no configuration, in words that mean nothing else.
+// has no configuration: that of the dialect that is predicted or, when nothing is, in
+// words that mean nothing else.
 func (q *inquiry) withoutConfiguration(r *round) bool {
 	if r.decision.Reason == cors.NotConfigured {
 		return false
 	}
-	for _, d := range q.dialects() {
-		unset := d.NoConfiguration().Decide(r.ask.Request)
-		if !unset.Allowed && unset.Code != "" && gives(unset, r.reply) && (q.target.Predicted == nil || !gives(r.decision, r.reply)) {
-			return q.target.Predicted != nil || unset.Message != ""
-		}
+	unset := func(d *cors.Dialect) bool {
+		its := d.NoConfiguration().Decide(r.ask.Request)
+		return its.Reason == cors.NotConfigured && its.Code != "" && gives(its, r.reply) &&
+			(q.target.Predicted != nil || its.Message != "")
 	}
-	return false
+	if !slices.ContainsFunc(q.dialects(), unset) {
+		return false
+	}
+	if q.target.Predicted != nil {
+		return !gives(r.decision, r.reply)
+	}
+	return !slices.ContainsFunc(q.dialects(), func(d *cors.Dialect) bool {
+		p, err := d.Compile(cors.Configuration{Rules: []cors.Rule{
+			{AllowedOrigins: []string{madeUp + "nobody.invalid"}, AllowedMethods: []string{http.MethodGet}},
+		}})
+		return err == nil && gives(p.Decide(r.ask.Request), r.reply)
+	})
 }
 
 // formerGives reports whether the answer is that of what was on the bucket before.
@@ -132,7 +143,7 @@ func (q *inquiry) withoutMethod(r *round) bool {
 		return true
 	}
 	// S3 repeats the method that it was asked for, and this word where there was none.
-	return strings.Contains(r.reply.Header.Get("Server"), "AmazonS3") &&
+	return r.reply.fromAmazon() &&
 		r.reply.document.Code == "AccessForbidden" && r.reply.document.Method == http.MethodOptions
 }
 
@@ -231,7 +242,8 @@ func (q *inquiry) stale(r *round) (finding, bool) {
 	if q.target.Predicted == nil {
 		return finding{}, false
 	}
-	f := finding{class: Stale, advice: "wait two minutes; if it stays so, look at what is on the bucket (aws s3api get-bucket-cors), and at caches in front of it"}
+	f := finding{class: Stale, advice: "wait two minutes; if the rules were never applied, apply them; if it stays so, " +
+		"look at what is on the bucket (aws s3api get-bucket-cors), and at caches in front of it"}
 	switch {
 	case q.formerGives(r):
 		f.message = "the answer is that of the configuration before the last change"
@@ -288,21 +300,103 @@ func (q *inquiry) lost() finding {
 	}
 }
 
-// vendorDefault is an answer of S3 that lets in who is not meant.
+// letsIn reports whether an answer lets in who is not meant, as far as that is certain.
+func (q *inquiry) letsIn(r *round) bool {
+	return q.target.Predicted != nil && r.allowed && !r.expected && r.decision.Doubts == 0
+}
+
+// maxStrangers bounds for how many rounds a stranger is asked about.
+const maxStrangers = 3
+
+// opensToStrangers reports whether the server also lets in a made-up origin with the
+// question of a round that lets in who is not meant. Once it does, it does so always.
+func (q *inquiry) opensToStrangers(r *round) bool {
+	if r.stranger() || slices.ContainsFunc(q.rounds, func(r round) bool { return r.finding.class == VendorDefault }) {
+		return true
+	}
+	expected, allowed, known := q.askStranger(r)
+	return known && allowed && !expected
+}
+
+// askStranger asks the question of a round as a made-up origin.
+func (q *inquiry) askStranger(r *round) (expected, allowed, known bool) {
+	request := r.request
+	request.Origin = madeUp + random() + ".invalid"
+	a := preflight(request)
+	d := q.target.Predicted.Decide(a.Request)
+	if d.Doubts != 0 || q.strangers == maxStrangers {
+		return false, false, false
+	}
+	q.strangers++
+	got, ok := q.send(a)
+	if !ok || got.err != nil {
+		return false, false, false
+	}
+	return request.CheckPreflight(predictedAnswer(d)) == nil, request.CheckPreflight(got.Answer) == nil, true
+}
+
+// vendorDefault is an answer of S3 that lets in who is not meant, whoever that is.
 func (q *inquiry) vendorDefault(r *round) (finding, bool) {
-	if q.target.Predicted == nil || !r.allowed || r.expected || r.decision.Doubts != 0 {
+	if !q.letsIn(r) {
 		return finding{}, false
 	}
 	if q.behind() == noSuchPlace {
 		return q.lost(), true
 	}
+	// Amazon S3 has no default: what it lets in, the rules of a bucket let in.
+	if r.reply.fromAmazon() || !q.opensToStrangers(r) {
+		return finding{}, false
+	}
 	return finding{
 		class:   VendorDefault,
 		message: "the server lets in origins that no rule allows: it answers by a default of its own",
 		advice: "check that the server implements CORS of buckets, and what its own settings allow (MinIO: MINIO_API_CORS_ALLOW_ORIGIN; " +
-			"SeaweedFS: allowedOrigins; versitygw: --cors-allow-origin); check the dialect of the BucketProvider",
+			"SeaweedFS: allowedOrigins; versitygw: --cors-allow-origin); look whether a rule for all origins is on the bucket " +
+			"(aws s3api get-bucket-cors); " + checkDialect,
 	}, true
 }
+
+// checkDialect is advice both for who asks from a laptop and for who runs the operator.
+const checkDialect = "check the dialect (--dialect here, spec.dialect of the BucketProvider)"
+
+// otherRules is the answer of a bucket that lets in who is not meant, but not
+// everybody.
+func (q *inquiry) otherRules(r *round) (finding, bool) {
+	if !q.letsIn(r) || !r.reply.fromS3() && !q.proven() {
+		return finding{}, false
+	}
+	return others(), true
+}
+
+// narrower is the answer of a bucket to an origin that it names, where the rules
+// mean all origins and the bucket does not let in all.
+func (q *inquiry) narrower(r *round) (finding, bool) {
+	if q.target.Predicted == nil || !r.allowed || r.stranger() || r.decision.Doubts != 0 ||
+		termsOf(predictedAnswer(r.decision).Header).origin() != "*" || termsOf(r.reply.Header).origin() != r.ask.Origin {
+		return finding{}, false
+	}
+	if !slices.ContainsFunc(q.rounds, func(r round) bool { return r.finding.others }) {
+		if expected, allowed, known := q.askStranger(r); !known || !expected || allowed {
+			return finding{}, false
+		}
+	}
+	return others(), true
+}
+
+// others is that the bucket answers by rules that are not the predicted ones. It may
+// pass by itself.
+func others() finding {
+	return finding{
+		class: Unexplained,
+		message: "the bucket has other rules than the ones compared with: " +
+			"these are not applied yet, or somebody changed what is on the bucket, or the URL leads to another bucket",
+		advice: ifApplied + "look at what is on the bucket (aws s3api get-bucket-cors), and whether the URL leads to that bucket",
+		others: true,
+	}
+}
+
+// ifApplied begins the advice about a bucket that may have other rules.
+const ifApplied = "if the rules were just applied, wait two minutes; if they were never applied, apply them; otherwise "
 
 // maxKept bounds how many answers are looked at for whether a cache kept them.
 const maxKept = 3
@@ -344,7 +438,7 @@ func (q *inquiry) anotherRule(r *round) (finding, bool) {
 	}
 	live := termsOf(r.reply.Header)
 	live.headers = nil // depend on what is asked for
-	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodHead} {
+	for _, method := range methods {
 		for _, headers := range []string{r.ask.RequestHeaders, ""} {
 			asked := r.ask.Request
 			asked.RequestMethod, asked.RequestHeaders = method, headers
@@ -361,7 +455,7 @@ func (q *inquiry) anotherRule(r *round) (finding, bool) {
 			return finding{
 				class:   AnotherRule,
 				message: fmt.Sprintf("the answer is that of %s, where %s", ruleName(d.Rule, d.RuleID), expected),
-				advice: "check the dialect of the BucketProvider: servers differ in which rule they take; " +
+				advice: checkDialect + ": servers differ in which rule they take; " +
 					"where they do, put the rules in an order that leaves no choice",
 			}, true
 		}
@@ -418,19 +512,40 @@ func (q *inquiry) rewritten(r *round) (finding, bool) {
 // explains most first.
 var ranked = []Class{OriginStripped, CacheUnkeyed, ProxyAnswers, VendorDefault}
 
-// agree tells one cause for all answers that are not as predicted.
+// agree tells one cause for all answers that are not as predicted, as far as it
+// explains them.
 func (q *inquiry) agree() {
+	var causes []finding
+	found := func(is func(finding) bool) {
+		if i := slices.IndexFunc(q.rounds, func(r round) bool { return is(r.finding) }); i >= 0 {
+			causes = append(causes, q.rounds[i].finding)
+		}
+	}
 	for _, class := range ranked {
-		i := slices.IndexFunc(q.rounds, func(r round) bool { return r.finding.class == class })
-		if i < 0 {
+		found(func(f finding) bool { return f.class == class })
+	}
+	found(func(f finding) bool { return f.others })
+	for i := range q.rounds {
+		r := &q.rounds[i]
+		if c := r.finding.class; c != Unexplained && c != AnotherRule && !slices.Contains(ranked, c) {
 			continue
 		}
-		for j := range q.rounds {
-			switch c := q.rounds[j].finding.class; {
-			case c == Unexplained, c == AnotherRule, slices.Contains(ranked, c):
-				q.rounds[j].finding = q.rounds[i].finding
-			}
+		if j := slices.IndexFunc(causes, r.fits); j >= 0 {
+			r.finding = causes[j]
 		}
-		return
 	}
+}
+
+// fits reports whether a cause found elsewhere also explains the answer of a round
+// that is not as predicted.
+func (r *round) fits(cause finding) bool {
+	switch {
+	case cause.others:
+		return !slices.Contains(ranked, r.finding.class) && r.reply.Status < 500 && r.decision.Doubts == 0
+	case cause.class == VendorDefault:
+		return r.allowed
+	case cause.class == OriginStripped:
+		return !r.allowed || r.finding.class == OriginStripped
+	}
+	return true
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -194,20 +195,41 @@ func endsInNumber(name string) bool {
 type NotAllowedError struct {
 	// Host is the host of the URL, or the address.
 	Host string
-	// Why is a clause that says what to allow.
-	Why string
+	// Why is a clause, and Advice one that says what to do: to have it allowed where
+	// that may be right.
+	Why, Advice string
 }
 
-func (e *NotAllowedError) Error() string { return e.Host + ": " + e.Why }
+func (e *NotAllowedError) Error() string { return e.Host + ": " + e.Why + "; " + e.Advice }
 
-// theList is what messages call the entries.
-const theList = "spec.verification.allowedHosts of the BucketProvider"
+const (
+	// theList is what messages call the entries.
+	theList    = "spec.verification.allowedHosts of the BucketProvider"
+	correctURL = "correct the URL"
+	leaveOut   = "leave the endpoint out"
+)
+
+// unlisted is the error of what no entry allows. Kind is a noun and what else there
+// is to say before the list, portless whether entries would allow it at the port of
+// the scheme, and add the entry that would.
+func unlisted(host, kind, add string, portless bool) *NotAllowedError {
+	e := &NotAllowedError{Host: host, Why: kind + "not in " + theList, Advice: "add " + strconv.Quote(add) + " there to have it asked, or " + leaveOut}
+	if portless {
+		e.Why = kind + "not at this port in " + theList + ", where an entry without a port is for that of the scheme alone (443 of https, 80 of http)"
+	}
+	return e
+}
+
+// isMetadata is the error of a metadata service, which it does not say how to allow.
+func isMetadata(host string) *NotAllowedError {
+	return &NotAllowedError{Host: host, Why: kindMetadata.String(), Advice: leaveOut}
+}
 
 // Check is why nothing may be sent to a URL, a *NotAllowedError; nil when its host
 // and port are allowed. Its addresses are looked at later.
 func (g *Guard) Check(u *url.URL) error {
 	if u == nil {
-		return &NotAllowedError{Host: `""`, Why: "there is no URL"}
+		return &NotAllowedError{Host: `""`, Why: "there is no URL", Advice: correctURL}
 	}
 	host := u.Hostname()
 	var usual uint16
@@ -217,16 +239,16 @@ func (g *Guard) Check(u *url.URL) error {
 	case "https":
 		usual = 443
 	default:
-		return &NotAllowedError{Host: printable(host), Why: "only URLs with https:// or http:// can be asked"}
+		return &NotAllowedError{Host: printable(host), Why: "only URLs with https:// or http:// can be asked", Advice: correctURL}
 	}
 	if u.User != nil {
-		return &NotAllowedError{Host: printable(host), Why: "the URL must not have a user or a password"}
+		return &NotAllowedError{Host: printable(host), Why: "the URL must not have a user or a password", Advice: correctURL}
 	}
 	port := usual
 	if s := u.Port(); s != "" {
 		n, err := strconv.ParseUint(s, 10, 16)
 		if err != nil || n == 0 {
-			return &NotAllowedError{Host: printable(host), Why: quoted(s) + " is no port: it is a number from 1 to 65535"}
+			return &NotAllowedError{Host: printable(host), Why: quoted(s) + " is no port: it is a number from 1 to 65535", Advice: correctURL}
 		}
 		port = uint16(n)
 	}
@@ -242,27 +264,33 @@ func (g *Guard) permit(host string, port uint16, usual bool) (permission, error)
 	}
 	name := lower(strings.TrimSuffix(host, "."))
 	if err := checkName(name); err != nil {
-		return permission{}, &NotAllowedError{Host: printable(host), Why: err.Error()}
+		why := err.Error()
+		if strings.Contains(name, "*") {
+			why = `a URL names one host, without "*"`
+		}
+		return permission{}, &NotAllowedError{Host: printable(host), Why: why, Advice: correctURL}
 	}
 	p := permission{guard: g, host: name, port: port}
-	found := false
+	found, portless := false, false
 	for _, e := range g.entries {
-		if e.host == "" || e.port != port && (e.port != 0 || !usual) {
-			continue
-		}
+		exact, below := !e.below && name == e.host, e.below && strings.HasSuffix(name, "."+e.host)
 		switch {
-		case !e.below && name == e.host:
-			p.exact, found = true, true
-		case e.below && strings.HasSuffix(name, "."+e.host):
-			found = true
+		case e.host == "" || !exact && !below:
+		case e.port == port, e.port == 0 && usual:
+			p.exact, found = p.exact || exact, true
+		case e.port == 0:
+			portless = true
 		}
+	}
+	if !found && slices.Contains(metadataHosts, name) {
+		return permission{}, isMetadata(name)
 	}
 	if !found {
 		add := name
 		if !usual {
 			add = net.JoinHostPort(name, strconv.Itoa(int(port)))
 		}
-		return permission{}, &NotAllowedError{Host: name, Why: "not in " + theList + ": add " + strconv.Quote(add) + " to have it asked"}
+		return permission{}, unlisted(name, "", add, portless)
 	}
 	return p, nil
 }
@@ -270,12 +298,12 @@ func (g *Guard) permit(host string, port uint16, usual bool) (permission, error)
 // permitAddress is permit for a URL with an address instead of a name.
 func (g *Guard) permitAddress(addr netip.Addr, port uint16, usual bool) (permission, error) {
 	if addr.Zone() != "" {
-		return permission{}, &NotAllowedError{Host: printable(addr.String()), Why: "an address with a zone cannot be asked"}
+		return permission{}, &NotAllowedError{Host: printable(addr.String()), Why: "an address with a zone cannot be asked", Advice: correctURL}
 	}
 	addr = addr.Unmap()
 	host := addr.String()
 	if addr.IsUnspecified() {
-		return permission{}, &NotAllowedError{Host: host, Why: "nothing can be sent to " + kindUnspecified.String()}
+		return permission{}, &NotAllowedError{Host: host, Why: "nothing can be sent to " + kindUnspecified.String(), Advice: correctURL}
 	}
 	if g.lists(addr, port, usual) {
 		return permission{guard: g, host: host, address: addr, port: port}, nil
@@ -284,12 +312,15 @@ func (g *Guard) permitAddress(addr netip.Addr, port uint16, usual bool) (permiss
 	if !usual {
 		add = net.JoinHostPort(host, strconv.Itoa(int(port)))
 	}
-	kind, _ := kindOf(addr)
-	why := "not in " + theList + ": add " + strconv.Quote(add) + " to have it asked"
-	if kind != kindPublic {
-		why = kind.String() + ", which is asked only if " + theList + " lists " + strconv.Quote(add)
+	what := ""
+	switch kind, _ := kindOf(addr); kind {
+	case kindMetadata:
+		return permission{}, isMetadata(host)
+	case kindUnspecified, kindLoopback, kindLinkLocal, kindSpecial, kindPrivate:
+		what = kind.String() + ", "
+	case kindPublic:
 	}
-	return permission{}, &NotAllowedError{Host: host, Why: why}
+	return permission{}, unlisted(host, what, add, g.lists(addr, port, true))
 }
 
 // lists is whether an entry is an address at a port. Entries without a port are
@@ -349,15 +380,18 @@ func (p permission) refusal(k kind, tried bool) *NotAllowedError {
 	if tried {
 		why = "nobody answers at those of its addresses that are allowed, and another is " + k.String()
 	}
+	advice := "add that address to " + theList + " to have it asked, or " + leaveOut
 	switch k {
 	case kindUnspecified:
 		why += ", to which nothing can be sent"
+		advice = "correct the DNS record, or " + leaveOut
+	case kindMetadata:
+		advice = leaveOut
 	case kindPrivate:
-		why += `: add the host itself, without "*", to ` + theList + ", or that address"
-	case kindLoopback, kindMetadata, kindLinkLocal, kindSpecial, kindPublic:
-		why += ", which is asked only if " + theList + " lists that address"
+		advice = `add the host itself, without "*", or that address to ` + theList + " to have it asked, or " + leaveOut
+	case kindLoopback, kindLinkLocal, kindSpecial, kindPublic:
 	}
-	return &NotAllowedError{Host: p.host, Why: why}
+	return &NotAllowedError{Host: p.host, Why: why, Advice: advice}
 }
 
 // lower is a string with the ASCII letters in lower case, and no others: that of the

@@ -31,7 +31,7 @@ func (k kind) String() string {
 	case kindLoopback:
 		return "a loopback address"
 	case kindMetadata:
-		return "the address of a cloud's metadata service"
+		return "a cloud's metadata service, which gives out credentials"
 	case kindLinkLocal:
 		return "a link-local address"
 	case kindSpecial:
@@ -44,13 +44,22 @@ func (k kind) String() string {
 }
 
 // metadata are the addresses of metadata services, which give away credentials of
-// the machine, where they are not link-local: those lie in private or public ranges.
+// the machine. They lie in link-local, private and public ranges.
 var metadata = []netip.Prefix{
+	netip.MustParsePrefix("169.254.169.254/32"), // most clouds
+	netip.MustParsePrefix("169.254.170.2/32"),   // AWS, of ECS tasks
+	netip.MustParsePrefix("169.254.170.23/32"),  // AWS, of EKS pods
 	netip.MustParsePrefix("100.100.100.200/32"), // Alibaba Cloud
 	netip.MustParsePrefix("168.63.129.16/32"),   // Azure
 	netip.MustParsePrefix("fd00:ec2::/32"),      // AWS: 254 of instances, 23 of pods
 	netip.MustParsePrefix("fd00:42::42/128"),    // Scaleway
 	netip.MustParsePrefix("fd20:ce::254/128"),   // Google Cloud
+}
+
+// metadataHosts are names of metadata services. A guard judges by addresses; this is
+// for messages.
+var metadataHosts = []string{
+	"metadata.google.internal", "metadata.goog", "instance-data.ec2.internal", "metadata.tencentyun.com",
 }
 
 // private are the ranges of private networks: RFC 1918, the shared addresses of

@@ -40,6 +40,12 @@ const (
 	fails    = "fails: "      // without a refusal
 )
 
+// The whole of what comes after the host, because it must not say how to allow that.
+const (
+	isMetadata         = ": a cloud's metadata service, which gives out credentials; leave the endpoint out"
+	resolvesToMetadata = ": resolves to a cloud's metadata service, which gives out credentials; leave the endpoint out"
+)
+
 // attempts are requests. PORT is where servers listen, on 127.0.0.1, 127.0.0.2 and
 // ::1. The want of one that is refused is part of the message.
 var attempts = []struct {
@@ -59,7 +65,7 @@ var attempts = []struct {
 	{"a port that is listed is asked", "https://cdn.example.com:8443/", []string{"cdn.example.com:8443"}, "1.1.1.1", allows + "1.1.1.1:8443"},
 	{"a port that is listed is instead of that of the scheme", "https://cdn.example.com/", []string{"cdn.example.com:8443"}, "1.1.1.1", `add "cdn.example.com"`},
 	{"a port with zeros before it is the same port", "https://cdn.example.com:08443/", []string{"cdn.example.com:8443"}, "1.1.1.1", allows + "1.1.1.1:8443"},
-	{"a port beyond 65535 is none", "https://cdn.example.com:65979/", []string{"cdn.example.com"}, "1.1.1.1", "is no port"},
+	{"a port beyond 65535 is none", "https://cdn.example.com:65979/", []string{"cdn.example.com"}, "1.1.1.1", `cdn.example.com: "65979" is no port: it is a number from 1 to 65535; correct the URL`},
 	{"port 0 is none", "https://cdn.example.com:0/", []string{"cdn.example.com"}, "1.1.1.1", "is no port"},
 	{"a host that is not listed is refused", "https://other.example.com/", []string{"cdn.example.com"}, "1.1.1.1", `add "other.example.com"`},
 	{"nothing is listed", "https://cdn.example.com/", nil, "1.1.1.1", `add "cdn.example.com"`},
@@ -87,7 +93,7 @@ var attempts = []struct {
 	{"a user is refused", "https://cdn.example.com@other.example.com/", []string{"*.example.com"}, "1.1.1.1", "must not have a user"},
 	{"a user and a password are refused", "https://a:b@cdn.example.com/", []string{"cdn.example.com"}, "1.1.1.1", "must not have a user"},
 	{"a backslash is no host", `https://cdn.example.com\@127.0.0.1/`, []string{"cdn.example.com"}, "1.1.1.1", fails + `parse "https://cdn.example.com\\@127.0.0.1/": net/url: invalid userinfo`},
-	{"an asterisk is no host", "https://*.example.com/", []string{"*.example.com"}, "1.1.1.1", `"*" stands for`},
+	{"an asterisk is no host", "https://*.example.com/", []string{"*.example.com"}, "1.1.1.1", `"*.example.com": a URL names one host, without "*"; correct the URL`},
 	{"a URL without a host", "https:///path", []string{"*.example.com"}, "1.1.1.1", "no host is named"},
 	{"ftp is refused", "ftp://cdn.example.com/", []string{"cdn.example.com"}, "1.1.1.1", "only URLs with https:// or http://"},
 	{"file is refused", "file://cdn.example.com/etc/passwd", []string{"cdn.example.com"}, "1.1.1.1", "only URLs with https:// or http://"},
@@ -123,7 +129,11 @@ var attempts = []struct {
 	{"an address of IPv6 in a range is asked", "https://[2606:4700::1]/", []string{"2606:4700::/32"}, "", allows + "[2606:4700::1]:443"},
 	{"an address with another port has to be listed with it", "https://1.1.1.1:8443/", []string{"1.1.0.0/16"}, "", `add "1.1.1.1:8443"`},
 	{"an address of IPv6 with another port has to be listed with it", "https://[2606:4700::1]:8443/", []string{"2606:4700::/32"}, "", `add "[2606:4700::1]:8443"`},
-	{"loopback as a host is refused", "http://127.0.0.1:PORT/", []string{"cdn.example.com"}, "", `a loopback address, which is asked only if spec.verification.allowedHosts of the BucketProvider lists "127.0.0.1:PORT"`},
+	{"an address that is listed without a port is asked on that of the scheme alone", "http://10.0.0.1:9000/", []string{"10.0.0.1"}, "", `10.0.0.1: a private address, not at this port in spec.verification.allowedHosts of the BucketProvider, where an entry without a port is for that of the scheme alone (443 of https, 80 of http); add "10.0.0.1:9000" there`},
+	{"an address in a range is asked on the port of the scheme alone", "http://10.0.0.1:9000/", []string{"10.0.0.0/8"}, "", `where an entry without a port is for that of the scheme alone (443 of https, 80 of http); add "10.0.0.1:9000" there`},
+	{"a host that is listed without a port is asked on that of the scheme alone", "http://cdn.example.com:9000/", []string{"cdn.example.com"}, "1.1.1.1", `cdn.example.com: not at this port in spec.verification.allowedHosts of the BucketProvider, where an entry without a port`},
+	{"a host that is not listed is told so in few words", "http://cdn.example.com:9000/", []string{"*.example.org"}, "1.1.1.1", `cdn.example.com: not in spec.verification.allowedHosts of the BucketProvider; add "cdn.example.com:9000" there to have it asked, or leave the endpoint out`},
+	{"loopback as a host is refused", "http://127.0.0.1:PORT/", []string{"cdn.example.com"}, "", `127.0.0.1: a loopback address, not in spec.verification.allowedHosts of the BucketProvider; add "127.0.0.1:PORT" there to have it asked, or leave the endpoint out`},
 	{"loopback as a host that is listed is asked", "http://127.0.0.1:PORT/", []string{"127.0.0.1:PORT"}, "", connects + "127.0.0.1"},
 	{"loopback of IPv6 as a host is refused", "http://[::1]:PORT/", []string{"[::2]:PORT", "::1"}, "", "a loopback address"},
 	{"loopback of IPv6 as a host that is listed is asked", "http://[::1]:PORT/", []string{"[::1]:PORT"}, "", connects + "::1"},
@@ -149,18 +159,22 @@ var attempts = []struct {
 	{"a number below a domain is a name", "https://127.0.0.1.example.com/", []string{"*.example.com"}, "1.1.1.1", allows + "1.1.1.1:443"},
 	{"a number below a domain opens no loopback", "http://127.0.0.1.example.com:PORT/", []string{"*.example.com:PORT"}, "127.0.0.1", "resolves to a loopback address"},
 
-	{"the metadata service is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "169.254.169.254", "resolves to a link-local address"},
-	{"the metadata service as a host is refused", "http://169.254.169.254/latest/meta-data/", []string{"0.0.0.0/0"}, "", "a link-local address"},
-	{"the metadata service by its name is refused", "http://metadata.google.internal/", []string{"metadata.google.internal"}, "169.254.169.254", "resolves to a link-local address"},
+	{"the metadata service is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "169.254.169.254", resolvesToMetadata},
+	{"the metadata service as a host is refused", "http://169.254.169.254/latest/meta-data/", []string{"0.0.0.0/0"}, "", isMetadata},
+	{"the metadata service of AWS on IPv6 as a host is refused", "http://[fd00:ec2::254]/", []string{"::/0"}, "", isMetadata},
+	{"the metadata service on another port is refused", "http://169.254.169.254:8080/", []string{"169.254.169.254"}, "", isMetadata},
+	{"the metadata service by a name that is not listed is refused", "http://metadata.google.internal/", nil, "169.254.169.254", isMetadata},
+	{"the metadata service is refused though its range is listed", "https://cdn.example.com/", []string{"cdn.example.com", "169.254.0.0/16"}, "169.254.169.254", resolvesToMetadata},
+	{"the metadata service by its name is refused", "http://metadata.google.internal/", []string{"metadata.google.internal"}, "169.254.169.254", resolvesToMetadata},
 	{"the metadata service that is listed is asked", "https://cdn.example.com/", []string{"cdn.example.com", "169.254.169.254"}, "169.254.169.254", allows + "169.254.169.254:443"},
 	{"a link-local range that is listed is asked", "https://cdn.example.com/", []string{"cdn.example.com", "169.254.0.0/16"}, "169.254.1.1", allows + "169.254.1.1:443"},
-	{"the metadata service of AWS on IPv6 is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "fd00:ec2::254", "metadata service"},
-	{"the metadata service of AWS on IPv6 is refused though its range is listed", "https://cdn.example.com/", []string{"cdn.example.com", "fd00::/8"}, "fd00:ec2::254", "metadata service"},
-	{"the metadata service of Google on IPv6 is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "fd20:ce::254", "metadata service"},
-	{"the metadata service of Alibaba is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "100.100.100.200", "metadata service"},
-	{"the metadata service of Alibaba is refused though its range is listed", "https://cdn.example.com/", []string{"cdn.example.com", "100.64.0.0/10"}, "100.100.100.200", "metadata service"},
+	{"the metadata service of AWS on IPv6 is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "fd00:ec2::254", resolvesToMetadata},
+	{"the metadata service of AWS on IPv6 is refused though its range is listed", "https://cdn.example.com/", []string{"cdn.example.com", "fd00::/8"}, "fd00:ec2::254", resolvesToMetadata},
+	{"the metadata service of Google on IPv6 is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "fd20:ce::254", resolvesToMetadata},
+	{"the metadata service of Alibaba is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "100.100.100.200", resolvesToMetadata},
+	{"the metadata service of Alibaba is refused though its range is listed", "https://cdn.example.com/", []string{"cdn.example.com", "100.64.0.0/10"}, "100.100.100.200", resolvesToMetadata},
 	{"the metadata service of Alibaba that is listed is asked", "https://cdn.example.com/", []string{"cdn.example.com", "100.100.100.200"}, "100.100.100.200", allows + "100.100.100.200:443"},
-	{"the metadata service of Azure is refused though it is public", "https://cdn.example.com/", []string{"cdn.example.com"}, "168.63.129.16", "metadata service"},
+	{"the metadata service of Azure is refused though it is public", "https://cdn.example.com/", []string{"cdn.example.com"}, "168.63.129.16", resolvesToMetadata},
 	{"link-local of IPv6 is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "fe80::1", "resolves to a link-local address"},
 	{"multicast is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "224.0.0.1", "special-purpose"},
 	{"multicast of IPv6 is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "ff02::1", "special-purpose"},
@@ -177,20 +191,20 @@ var attempts = []struct {
 	{"a private address of 192.168.0.0/16", "https://minio.storage.svc/", []string{"minio.storage.svc"}, "192.168.1.1", allows + "192.168.1.1:443"},
 	{"a shared address", "https://minio.storage.svc/", []string{"minio.storage.svc"}, "100.64.0.1", allows + "100.64.0.1:443"},
 	{"a private address of IPv6", "https://minio.storage.svc/", []string{"minio.storage.svc"}, "fd12:3456::1", allows + "[fd12:3456::1]:443"},
-	{"a private address is refused below a domain", "https://a.example.com/", []string{"*.example.com"}, "10.0.0.1", `a.example.com: resolves to a private address: add the host itself, without "*", to spec.verification.allowedHosts`},
+	{"a private address is refused below a domain", "https://a.example.com/", []string{"*.example.com"}, "10.0.0.1", `a.example.com: resolves to a private address; add the host itself, without "*", or that address to spec.verification.allowedHosts`},
 	{"a shared address is refused below a domain", "https://a.example.com/", []string{"*.example.com"}, "100.64.0.1", "resolves to a private address"},
 	{"a private address of IPv6 is refused below a domain", "https://a.example.com/", []string{"*.example.com"}, "fc00::1", "resolves to a private address"},
 	{"a private address is asked below a domain if a range has it", "https://a.example.com/", []string{"*.example.com", "10.0.0.0/24"}, "10.0.0.1", allows + "10.0.0.1:443"},
 	{"a private address is refused below a domain if no range has it", "https://a.example.com/", []string{"*.example.com", "10.0.0.0/24"}, "10.0.1.1", "resolves to a private address"},
 	{"a host that is listed on another port alone is below its domain on this one", "https://a.example.com/", []string{"*.example.com", "a.example.com:8443"}, "10.0.0.1", "resolves to a private address"},
 	{"a host that is listed and below a domain is listed", "https://a.example.com/", []string{"a.example.com", "*.example.com"}, "10.0.0.1", allows + "10.0.0.1:443"},
-	{"a private address as a host has to be listed", "https://10.0.0.1/", []string{"10.0.1.0/24"}, "", `10.0.0.1: a private address, which is asked only if spec.verification.allowedHosts of the BucketProvider lists "10.0.0.1"`},
+	{"a private address as a host has to be listed", "https://10.0.0.1/", []string{"10.0.1.0/24"}, "", `10.0.0.1: a private address, not in spec.verification.allowedHosts of the BucketProvider; add "10.0.0.1" there`},
 	{"a private address as a host that is listed is asked", "http://10.0.0.1:9000/", []string{"10.0.0.1:9000"}, "", allows + "10.0.0.1:9000"},
 
 	{"a translated public address is asked", "https://a.example.com/", []string{"*.example.com"}, "64:ff9b::1.1.1.1", allows + "[64:ff9b::101:101]:443"},
 	{"a translated loopback is refused", "https://a.example.com/", []string{"*.example.com"}, "64:ff9b::127.0.0.1", "resolves to a loopback address"},
 	{"a translated loopback is refused though ranges have it", "https://a.example.com/", []string{"*.example.com", "64:ff9b::/96", "127.0.0.0/8"}, "64:ff9b::127.0.0.1", "resolves to a loopback address"},
-	{"a translated metadata service is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "64:ff9b::169.254.169.254", "resolves to a link-local address"},
+	{"a translated metadata service is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "64:ff9b::169.254.169.254", resolvesToMetadata},
 	{"a translated private address is refused below a domain", "https://a.example.com/", []string{"*.example.com"}, "64:ff9b::10.0.0.1", "resolves to a private address"},
 	{"a locally translated address is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "64:ff9b:1::1.1.1.1", "special-purpose"},
 	{"6to4 is refused", "https://cdn.example.com/", []string{"cdn.example.com"}, "2002:7f00:1::1", "special-purpose"},

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -125,8 +126,10 @@ func TestTheGuardOfTheClientIsAsked(t *testing.T) {
 	sent := false
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent = true }))
 	t.Cleanup(s.Close)
-	if r := ask(t, probe.Options{Client: guard.NewClient(nil)}, s.URL); r.Class != probe.NotAllowed || sent {
-		t.Errorf("%s: %s; sent: %v", r.Class, r.Message, sent)
+	if r := ask(t, probe.Options{Client: guard.NewClient(nil)}, s.URL); r.Class != probe.NotAllowed || sent ||
+		!strings.HasSuffix(r.Message, "not in spec.verification.allowedHosts of the BucketProvider") ||
+		r.Advice != "add "+strconv.Quote(strings.TrimPrefix(s.URL, "http://"))+" there to have it asked, or leave the endpoint out" {
+		t.Errorf("%s: %s; %s; sent: %v", r.Class, r.Message, r.Advice, sent)
 	}
 }
 

@@ -73,6 +73,9 @@ func (r reply) fromS3() bool {
 	return false
 }
 
+// fromAmazon reports whether Amazon S3 itself answers, and not a server like it.
+func (r reply) fromAmazon() bool { return strings.Contains(r.Header.Get("Server"), "AmazonS3") }
+
 // bucketMissing reports whether the answer says that there is no such bucket.
 func (r reply) bucketMissing() bool {
 	return r.document.Code == "NoSuchBucket" || r.document.Message == "CORSResponse: Bucket not found"

@@ -59,6 +59,26 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+func TestSettleWaitsForRulesThatNobodyKnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now, before := policy(t, "https://app.example.com"), policy(t, "https://app.example.com", "https://old.example.com")
+		denied := upload
+		denied.Origin = "https://old.example.com"
+		start := time.Now()
+		client := &http.Client{Transport: bucketBy(func() *cors.Policy {
+			if time.Since(start) < time.Minute {
+				return before
+			}
+			return now
+		})}
+		results := probe.New(probe.Options{Client: client}).Settle(t.Context(),
+			probe.Target{URL: "https://s3.example/assets", Predicted: now}, []browser.Request{upload, denied}, 2*time.Minute)
+		if took := time.Since(start); took < time.Minute || results[1].Class != probe.AsPredicted {
+			t.Errorf("after %s: %s: %s", took, results[1].Class, results[1].Message)
+		}
+	})
+}
+
 func TestSettleEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now, before := policy(t, "https://app.example.com"), policy(t, "https://old.example.com")

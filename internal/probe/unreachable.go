@@ -21,8 +21,8 @@ func unanswered(err error, timeout time.Duration) finding {
 	if e, ok := errors.AsType[*NotAllowedError](err); ok {
 		return finding{
 			class:   NotAllowed,
-			message: "nothing was sent: " + clean(e.Error(), 300),
-			advice:  "leave the endpoint out, or have it allowed in spec.verification.allowedHosts of the BucketProvider",
+			message: "nothing was sent: " + clean(e.Host+": "+e.Why, 500),
+			advice:  clean(e.Advice, 500),
 		}
 	}
 	if message, advice := tlsRefusal(err); message != "" {
