@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -56,8 +57,8 @@ Where they differ, say who answered, as far as that can be told, and what to do.
 Nothing is signed, and nothing is changed. Without -f nothing is predicted: then
 it says what a browser makes of the answer.
 
-Exit status: 0 as predicted (without -f: allowed), 1 not, 2 could not tell, for
-example because nothing could be reached.`,
+Exit status: 0 as predicted (without -f: allowed), 1 not, or an expectation of the
+policy is not met, 2 could not tell, for example because nothing could be reached.`,
 		Example: `  bucketcors probe -f policy.yaml --region eu-west-1
   bucketcors probe -f policy.yaml --endpoint https://s3.internal.example:9000 --wait 2m
   bucketcors probe -f policy.yaml --url https://cdn.example.com
@@ -180,13 +181,20 @@ func (o *probeOptions) runOnce(cmd *cobra.Command, prober *probe.Prober, targets
 		all = append(all, answers...)
 		return printer.target(answers)
 	})
-	if err == nil {
-		err = printer.end(all)
-	}
-	if err != nil {
+	if err := endRound(printer, all, err); err != nil {
 		return err
 	}
 	return verdict(all)
+}
+
+// endRound prints what there is to say about all answers, also about those until
+// somebody interrupted, and returns the error of the round or that of printing.
+func endRound(printer probePrinter, all []probed, err error) error {
+	interrupted := errors.Is(err, errRoundInterrupted)
+	if err != nil && (!interrupted || len(all) == 0) {
+		return err
+	}
+	return cmp.Or(printer.end(all, interrupted), err)
 }
 
 // verdict is how the verb ends after these answers.
@@ -199,7 +207,7 @@ func verdict(all []probed) error {
 	switch {
 	case !reached && len(all) > 0:
 		return fmt.Errorf("nothing could be reached: %s: %s", all[0].target.shown, all[0].message())
-	case !good:
+	case !good, !unmetIn(all).none():
 		return errNo
 	}
 	return nil

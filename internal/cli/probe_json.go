@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ type jsonProbed struct {
 	Headers   map[string]string `json:"headers"`          // never null
 	Message   string            `json:"message,omitempty"`
 	Advice    string            `json:"advice,omitempty"`
+	Met       *bool             `json:"met,omitempty"` // the expectations; absent where there are none, or no answer
 }
 
 // jsonProbeRequest is what a script wants to do.
@@ -55,7 +57,7 @@ func (j *probeJSON) target(answers []probed) error {
 	return j.print("", answers)
 }
 
-func (j *probeJSON) end([]probed) error { return nil }
+func (j *probeJSON) end([]probed, bool) error { return nil }
 
 func (j *probeJSON) changed(at time.Time, answers []probed) error {
 	return j.print(at.Format(time.RFC3339), answers)
@@ -77,6 +79,11 @@ func (j *probeJSON) print(at string, answers []probed) error {
 		}
 		if p.predicted() {
 			line.Predicted = new(p.Expected)
+		}
+		if expected := p.expectations(); slices.ContainsFunc(expected, p.unmet) {
+			line.Met = new(false)
+		} else if len(expected) > 0 && p.Answer.Status != 0 {
+			line.Met = new(true)
 		}
 		if err := e.Encode(line); err != nil {
 			return fmt.Errorf("write the answer as JSON: %w", err)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -47,8 +48,15 @@ func (o *probePlace) addTo(cmd *cobra.Command) {
 	}
 }
 
-// check refuses flags that say where to ask twice.
+// regionPattern is what the API takes for the name of a region.
+var regionPattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$`)
+
+// check refuses flags that say where to ask twice, and a region that is none.
 func (o *probePlace) check(cmd *cobra.Command) error {
+	if cmd.Flags().Changed("region") && !regionPattern.MatchString(o.region) {
+		return fmt.Errorf("--region %s cannot be the name of a region: it is up to 63 letters and digits, with hyphens and underscores between them, as in eu-west-1",
+			cors.Quote(o.region))
+	}
 	if o.url.times == 0 {
 		return nil
 	}
@@ -89,6 +97,10 @@ func bucketURL(service bucket.Provider, l bucket.Location, title string) (*url.U
 		return nil, fmt.Errorf("%s: the region of bucket %q is not known: name it with --region, such as --region eu-west-1, or the S3 service with --endpoint, if it is not AWS",
 			title, l.Name)
 	}
+	if region := cmp.Or(l.Region, service.Region); service.Endpoint == "" && strings.Contains(region, "_") {
+		return nil, fmt.Errorf("%s: AWS has no region %s, in which bucket %q is to be: name one such as eu-west-1, or the S3 service with --endpoint, if it is not AWS",
+			title, cors.Quote(region), l.Name)
+	}
 	text, err := s3.BucketURL(service, l)
 	if err != nil {
 		problem := err.Error()
@@ -110,6 +122,8 @@ type probeTarget struct {
 	// shown is the URL as people and programs see it.
 	shown  string
 	hidden *strings.Replacer
+	// expected are the expectations that the requests come from.
+	expected []*expected
 }
 
 func newProbeTarget(u *url.URL) probeTarget {
@@ -149,7 +163,13 @@ func (o *probeOptions) targets(cmd *cobra.Command) (targets []probeTarget, notes
 		return nil, nil, err
 	}
 	dialect := dialectOf(o.dialect)
+	problems := file.Problems()
 	for _, d := range documents {
+		// What is wrong with the rules is better told by those who compile them.
+		ofRules := func(p document.Problem) bool { return strings.HasPrefix(p.Path, "spec.rules") }
+		if others := slices.DeleteFunc(slices.Clone(problems[d]), ofRules); len(others) > 0 {
+			return nil, nil, newRefusedPolicy(cmd, file, d, others)
+		}
 		urls := []*url.URL{named}
 		if named == nil {
 			if urls, err = o.place.urls(service, file, d); err != nil {
@@ -163,16 +183,21 @@ func (o *probeOptions) targets(cmd *cobra.Command) (targets []probeTarget, notes
 		if err != nil {
 			return nil, nil, err
 		}
+		if len(problems[d]) > 0 {
+			return nil, nil, newRefusedPolicy(cmd, file, d, problems[d])
+		}
 		notes = append(notes, about...)
 		requests := requestsOf(d)
+		var wanted []*expected
 		if request != nil {
 			requests = []browser.Request{*request}
 		} else {
-			notes = append(notes, notesOnExpectations(file, d, predicted)...)
+			wanted, about = expectedOf(file, d, predicted)
+			notes = append(notes, about...)
 		}
 		for _, u := range urls {
 			t := newProbeTarget(u)
-			t.Predicted, t.requests, t.document = predicted, requests, d.Name
+			t.Predicted, t.requests, t.document, t.expected = predicted, requests, d.Name, wanted
 			targets = append(targets, t)
 		}
 	}
@@ -295,22 +320,6 @@ func requestsOf(d *document.Document) []browser.Request {
 	return expectation.All(expectations, d.Configuration)
 }
 
-// notesOnExpectations say what is to be known of the expectations of a
-// configuration before its answers are looked at.
-func notesOnExpectations(file *document.File, d *document.Document, predicted *cors.Policy) (notes []string) {
-	title := documentTitle(file, d)
-	if d.Policy == nil || len(d.Policy.Spec.Expectations) == 0 {
-		if len(d.Configuration.Rules) == 0 {
-			return nil
-		}
-		return []string{title + " has no expectations: samples of what its rules allow are asked about"}
-	}
-	for _, f := range expectation.Check(d.Policy.Spec.Expectations, predicted) {
-		notes = append(notes, fmt.Sprintf("%s: not even the rules meet its expectations, and the operator does not apply it: %s", title, f.Message))
-	}
-	return notes
-}
-
 // probed is what one preflight told about a target.
 type probed struct {
 	probe.Result
@@ -333,8 +342,12 @@ func (p probed) advice() string  { return printable(p.target.hidden.Replace(p.Ad
 // mostTargets is how many targets are asked at a time.
 const mostTargets = 4
 
+// errRoundInterrupted is that not everything was asked, because somebody stopped it.
+var errRoundInterrupted = errors.New("not everything was asked")
+
 // askAll asks all targets, some at a time, and gives what they told to each, in
-// the order of the targets. It ends early with the cause of the context.
+// the order of the targets. When the context ends, each still gets what is known by
+// then, and the error is the cause and errRoundInterrupted.
 func askAll(ctx context.Context, targets []probeTarget, ask func(context.Context, probeTarget) []probe.Result, each func([]probed) error) error {
 	cause := ctx
 	ctx, cancel := context.WithCancel(ctx)
@@ -353,18 +366,30 @@ func askAll(ctx context.Context, targets []probeTarget, ask func(context.Context
 			}()
 		}
 	}()
+	interrupted := false
 	for i := range targets {
 		told := <-results[i]
-		if cause.Err() != nil {
-			return context.Cause(cause) // it told of that
+		interrupted = interrupted || cause.Err() != nil
+		if interrupted && len(told) == 0 {
+			continue
 		}
 		answers := make([]probed, len(told))
 		for j, r := range told {
-			answers[j] = probed{Result: r, target: &targets[i], stranger: j == len(targets[i].requests)}
+			answers[j] = probed{Result: r, target: &targets[i], stranger: targets[i].isStranger(r.Request)}
 		}
 		if err := each(answers); err != nil {
 			return err
 		}
 	}
+	if interrupted {
+		return errors.Join(errRoundInterrupted, context.Cause(cause))
+	}
 	return nil
+}
+
+// isStranger is whether the request is none of the target's own. An expectation may
+// have the name of the stranger.
+func (t *probeTarget) isStranger(r browser.Request) bool {
+	return r.Name == probe.StrangerName &&
+		!slices.ContainsFunc(t.requests, func(own browser.Request) bool { return own.Name == r.Name && own.Origin == r.Origin })
 }

@@ -134,6 +134,10 @@ func TestProbeSaysWhatIsWrongWithTheCommandLine(t *testing.T) {
 		"-f " + policy + " --url https://h --endpoint https://s3.example": "--url is the whole address: leave out --endpoint",
 		"-f " + policy + " --url https://h --bucket web-a":                "leave out --bucket",
 		"-f " + policy:                                                    `the region of bucket "web-a" is not known: name it with --region, such as --region eu-west-1, or the S3 service with --endpoint`,
+		"-f " + policy + " --region eu_west_1":                            `AWS has no region "eu_west_1", in which bucket "web-a" is to be: name one such as eu-west-1`,
+		"-f " + policy + " --region eu.west.1":                            `--region "eu.west.1" cannot be the name of a region: it is up to 63 letters and digits`,
+		"-f " + policy + " --region -x --endpoint https://h":              `--region "-x" cannot be the name of a region`,
+		"-f " + policy + " --region=":                                     `--region "" cannot be the name of a region`,
 		"-f " + policy + " --region x --bucket web":                       `has no bucket "web": there are web-a and web.b`,
 		"-f " + policy + " --endpoint s3.internal:9000":                   "--endpoint has no scheme: write it as https://s3.internal:9000",
 		"-f " + policy + " --endpoint https://s3.internal/?a=b":           "--endpoint has a query",
@@ -531,7 +535,7 @@ func TestWhatIsFoundIsSaidOncePerCause(t *testing.T) {
 	}
 	all[4].Allowed = true // where a refusal was expected
 	var out bytes.Buffer
-	if err := (&probeText{w: &out}).end(all); err != nil {
+	if err := (&probeText{w: &out}).end(all, false); err != nil {
 		t.Fatal(err)
 	}
 	const want = "Stale\n    https://a: it is old\n    https://b: it is old\n    to do: wait\n\n" +

@@ -20,8 +20,9 @@ import (
 type probePrinter interface {
 	// target prints the answers of one target.
 	target(answers []probed) error
-	// end prints what there is to say about all of them.
-	end(all []probed) error
+	// end prints what there is to say about all of them, which are not all that were
+	// to come where somebody interrupted.
+	end(all []probed, interrupted bool) error
 	// changed prints answers that were others before.
 	changed(at time.Time, answers []probed) error
 }
@@ -82,12 +83,16 @@ func (t *probeText) target(answers []probed) error {
 }
 
 // end prints what was found, once for each cause, and how many answers there were.
-func (t *probeText) end(all []probed) error {
+func (t *probeText) end(all []probed, interrupted bool) error {
 	var b bytes.Buffer
 	for _, f := range findings(all) {
 		t.writeFinding(&b, f)
 	}
-	fmt.Fprintln(&b, t.summary(all))
+	fmt.Fprint(&b, t.summary(all))
+	if interrupted {
+		b.WriteString("; interrupted")
+	}
+	b.WriteByte('\n')
 	_, err := t.w.Write(b.Bytes())
 	return err
 }
@@ -140,7 +145,8 @@ func (t *probeText) writeFinding(w io.Writer, f *probeFinding) {
 	fmt.Fprintln(w)
 }
 
-// summary is the last line: "4 preflights: 3 as predicted, 1 Stale".
+// summary is the last line: "4 preflights: 3 as predicted, 1 Stale; 1 expectation is
+// not met by the rules".
 func (t *probeText) summary(all []probed) string {
 	good := true
 	var classes []probe.Class
@@ -153,14 +159,15 @@ func (t *probeText) summary(all []probed) string {
 		counts[p.Class]++
 	}
 	paint := t.style.good
-	if !good {
+	unmet := unmetIn(all)
+	if !good || !unmet.none() {
 		paint = t.style.bad
 	}
 	if len(all) > 0 && !all[0].predicted() {
 		return paint(all[0].verdict())
 	}
 	if len(classes) == 1 && classes[0] == probe.AsPredicted {
-		return paint(count(len(all), "preflight") + ": all as predicted")
+		return paint(count(len(all), "preflight") + ": all as predicted" + unmet.String())
 	}
 	var parts []string
 	for _, c := range classes {
@@ -170,7 +177,7 @@ func (t *probeText) summary(all []probed) string {
 		}
 		parts = append(parts, fmt.Sprintf("%d %s", counts[c], name))
 	}
-	return paint(count(len(all), "preflight") + ": " + strings.Join(parts, ", "))
+	return paint(count(len(all), "preflight") + ": " + strings.Join(parts, ", ") + unmet.String())
 }
 
 // changed prints a line for each answer, and below it what was found.

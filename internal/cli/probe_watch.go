@@ -29,10 +29,7 @@ func (o *probeOptions) runWatch(cmd *cobra.Command, prober *probe.Prober, target
 		seen.changed(answers)
 		return printer.target(answers)
 	})
-	if err == nil {
-		err = printer.end(all)
-	}
-	if err != nil {
+	if err := endRound(printer, all, err); err != nil {
 		return err
 	}
 	note(cmd, "asking again every %s, until Ctrl-C; what changes is shown", o.interval)
@@ -44,10 +41,11 @@ func (o *probeOptions) runWatch(cmd *cobra.Command, prober *probe.Prober, target
 		}
 		err := askAll(ctx, targets, ask, func(answers []probed) error {
 			changed := seen.changed(answers)
-			if len(changed) == 0 {
-				return nil
+			// What an interrupted round did not come to has not changed.
+			if ctx.Err() == nil && len(changed) > 0 {
+				return printer.changed(o.clock.Now(), changed)
 			}
-			return printer.changed(o.clock.Now(), changed)
+			return nil
 		})
 		if err != nil {
 			return err
