@@ -280,21 +280,20 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 
 func TestWhereNoTimeIsLeftTheRestIsNotAsked(t *testing.T) {
 	p := policy(t, "https://app.example.com")
-	ctx, cancel := context.WithCancel(t.Context())
 	asked := 0
 	tired := errors.New("no more")
 	for name, tt := range map[string]struct {
 		wait func(context.Context) error
-		stop func()
+		stop func(cancel context.CancelFunc)
 		want int
 	}{
-		"because the limit says so": {stop: func() {}, wait: func(context.Context) error {
+		"because the limit says so": {stop: func(context.CancelFunc) {}, wait: func(context.Context) error {
 			if asked == 2 {
 				return tired
 			}
 			return nil
 		}, want: 2},
-		"because the context has ended": {stop: func() {
+		"because the context has ended": {stop: func(cancel context.CancelFunc) {
 			if asked == 2 {
 				cancel()
 			}
@@ -302,9 +301,11 @@ func TestWhereNoTimeIsLeftTheRestIsNotAsked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked = 0
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
 			client := &http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
 				asked++
-				tt.stop()
+				tt.stop(cancel)
 				if err := r.Context().Err(); err != nil {
 					return nil, err
 				}
