@@ -103,7 +103,7 @@ fuzz: ## Every fuzz test, one after another (FUZZTIME=1m each)
 
 .PHONY: bench
 bench: $(BENCHSTAT) ## The benchmarks, and a decision beside those of versitygw and rs/cors
-	go test -run '^$$' -bench . -benchmem ./internal/cors/... ./internal/lint/... ./controllers/...
+	go test -run '^$$' -bench . -benchmem ./internal/cors/... ./internal/browser/... ./internal/expectation/... ./internal/lint/... ./controllers/...
 	@mkdir -p bin
 	cd test/peers && go test -run '^$$' -bench . -count $(BENCH_COUNT) . | tee '$(CURDIR)/bin/bench.txt'
 	@$(BENCHSTAT) -row /origins,/rules -col '/of@(headers decide rs-cors versitygw)' bin/bench.txt

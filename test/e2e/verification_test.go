@@ -234,8 +234,9 @@ func TestAnEndpointThatHangsDelaysNothingElse(t *testing.T) {
 	s.put("a", foreignConfiguration())
 	s.apply(s.policyYAML("p", uploads, readerAndUploader+", "+verifiedAt(e.URL), "a"))
 	receive(s, asked, "a preflight at the endpoint")
-	conditions := s.policy("p").Status.Conditions
-	if !meta.IsStatusConditionTrue(conditions, s3v1alpha1.ConditionSynced) {
+	// The status does not wait until the endpoint's time is up.
+	s.awaitCondition(soon, "p", s3v1alpha1.ConditionVerified, metav1.ConditionUnknown, s3v1alpha1.ReasonNotAsked)
+	if conditions := s.policy("p").Status.Conditions; !meta.IsStatusConditionTrue(conditions, s3v1alpha1.ConditionSynced) {
 		t.Errorf("Synced is not True while the endpoint hangs: %+v", conditions)
 	}
 	s.expectLive("a", uploadsConfiguration())
