@@ -23,19 +23,9 @@ type contribution struct {
 	dialect *cors.Dialect
 }
 
-// contributionsTo are what the holders of a bucket bring to its configuration,
-// in their order; those who bring nothing are left out. observer is the policy
-// for whose eyes it is computed, if that one only observes: its rules count as
-// if it enforced them; nil otherwise.
-//
-// A holder that cannot enforce its rules now (they are invalid or not permitted,
-// or it is suspended or only observes) brings those of its rules that are in
-// force: what live has of them, see inForce. They have to be permitted too.
-func contributionsTo(key bucketKey, holders []claimant, live cors.Configuration, observer *s3v1alpha1.BucketCORSPolicy) []contribution {
-	return contributionsOf(key, holders, bringingAll(key, holders, observer), live)
-}
-
-// bringingAll says of each holder whether it brings its rules as they are written.
+// bringingAll says of each holder of a bucket whether it can bring its rules as they
+// are written. observer is the policy for whose eyes it is computed, if that one only
+// observes: its rules count as if it enforced them; nil otherwise.
 func bringingAll(key bucketKey, holders []claimant, observer *s3v1alpha1.BucketCORSPolicy) []bool {
 	whole := make([]bool, len(holders))
 	for i, holder := range holders {
@@ -45,8 +35,12 @@ func bringingAll(key bucketKey, holders []claimant, observer *s3v1alpha1.BucketC
 	return whole
 }
 
-// contributionsOf is contributionsTo for holders of which it is known whether they
-// bring their rules whole, or what is in force of them.
+// contributionsOf are what the holders of a bucket bring to its configuration, in
+// their order; those who bring nothing are left out.
+//
+// A holder that does not bring its rules whole (they are invalid, not permitted or
+// not as it expects, or it is suspended or only observes) brings those of its rules
+// that are in force: what live has of them, see inForce. They have to be permitted too.
 func contributionsOf(key bucketKey, holders []claimant, whole []bool, live cors.Configuration) []contribution {
 	wanted := sets.New[string]()
 	for i, holder := range holders {

@@ -544,3 +544,9 @@ func TestOthersAreThoseWhoseRulesAreThere(t *testing.T) {
 		t.Error("something is found where nothing is")
 	}
 }
+
+// contributionsTo are what the holders of a bucket bring to its configuration, as far
+// as no expectation is in the way.
+func contributionsTo(key bucketKey, holders []claimant, live cors.Configuration, observer *s3v1alpha1.BucketCORSPolicy) []contribution {
+	return contributionsOf(key, holders, bringingAll(key, holders, observer), live)
+}

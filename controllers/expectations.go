@@ -16,7 +16,7 @@ import (
 )
 
 // composeFor is the configuration that the holders of a bucket make up together:
-// what contributionsTo says, without the rules of those whose expectations would
+// what contributionsOf says, without the rules of those whose expectations would
 // not be met by it. These bring what is in force of them, as if their rules were
 // invalid.
 //

@@ -145,6 +145,12 @@ func (o outcome) verifiesBefore(interval time.Duration, now time.Time) bool {
 	return o.verification != nil && (o.verification.asking || o.verification.next(interval, now) < interval)
 }
 
+// passes is whether a failure passes by itself, or with something that appears in the
+// cluster.
+func passes(failure *bucket.Error) bool {
+	return failure != nil && (failure.Fate == bucket.Transient || failure.Fate == bucket.Waiting)
+}
+
 // waits is whether something of the policy is looked at again soon, for which
 // the rest need not be read again.
 func (o outcome) waits() bool { return slices.ContainsFunc(o.buckets, bucketOutcome.waits) }

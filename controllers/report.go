@@ -190,7 +190,7 @@ func failureReport(b s3v1alpha1.BucketStatus, o bucketOutcome, wasSynced bool, n
 	switch {
 	case o.failure.Fate == bucket.Transient && wasSynced && o.action == keep && !o.leaving:
 		known = false
-	case o.failure.Fate == bucket.Transient || o.failure.Fate == bucket.Waiting:
+	case passes(o.failure):
 		b.State = s3v1alpha1.BucketPending
 	case o.failure.Reason == bucket.AccessDenied:
 		b.State = s3v1alpha1.BucketDenied

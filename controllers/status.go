@@ -156,7 +156,7 @@ func describeReports(reports []bucketReport) string {
 // reconcilingVerdict is there while the operator tries again by itself.
 func reconcilingVerdict(o outcome, ready verdict) *verdict {
 	for _, b := range o.buckets {
-		if b.failure != nil && (b.failure.Fate == bucket.Transient || b.failure.Fate == bucket.Waiting) {
+		if passes(b.failure) {
 			return &verdict{metav1.ConditionTrue, string(b.failure.Reason), ready.message}
 		}
 	}

@@ -211,8 +211,7 @@ func (t bucketTask) ours(live cors.Configuration) bool {
 // when all were, and when that says nothing any more: the policy is another, or the
 // failure is the bucket's own.
 func (t bucketTask) unmetBefore(failure *bucket.Error) string {
-	passing := failure.Fate == bucket.Transient || failure.Fate == bucket.Waiting
-	if !passing || t.before.Reason != s3v1alpha1.ReasonExpectationFailed || t.policy.Status.ObservedGeneration != t.policy.Generation {
+	if !passes(failure) || t.before.Reason != s3v1alpha1.ReasonExpectationFailed || t.policy.Status.ObservedGeneration != t.policy.Generation {
 		return ""
 	}
 	return t.before.Message

@@ -14,7 +14,6 @@ import (
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/browser"
-	"github.com/bucketcors/bucketcors/internal/bucket"
 	"github.com/bucketcors/bucketcors/internal/cors"
 	"github.com/bucketcors/bucketcors/internal/expectation"
 )
@@ -86,7 +85,7 @@ func placesOf(policy *s3v1alpha1.BucketCORSPolicy, o outcome) []place {
 	for _, b := range o.buckets {
 		inPlace := b.inPlace()
 		if !inPlace && (b.desired == nil || b.unmet == "") {
-			held = held || !b.leaving && (b.unmet != "" || b.passing())
+			held = held || !b.leaving && (b.unmet != "" || passes(b.failure))
 			continue
 		}
 		if inPlace {
@@ -133,11 +132,6 @@ func (b bucketOutcome) inPlace() bool {
 	return b.action == keep || b.action == put || b.action == mend || b.action == settle
 }
 
-// passing is whether the bucket may be there and just could not be read or written.
-func (b bucketOutcome) passing() bool {
-	return b.failure != nil && (b.failure.Fate == bucket.Transient || b.failure.Fate == bucket.Waiting)
-}
-
 // bucketPlace is the name of the place that is a bucket of the policy.
 func bucketPlace(bucketName string) string { return fmt.Sprintf("bucket %q", bucketName) }
 
@@ -150,22 +144,14 @@ func hasPlace(policy *s3v1alpha1.BucketCORSPolicy, name string) bool {
 // preflightsOf are what is asked of each place, and how many there are in all. Where
 // the provider lets few requests through, it is no more than there is time for: a
 // place that is not asked about all of them has told nothing.
-func preflightsOf(policy *s3v1alpha1.BucketCORSPolicy, o outcome, places []place) (requests []browser.Request, of int) {
-	requests = expectation.All(policy.Spec.Expectations, o.acceptance.rules)
+func preflightsOf(policy *s3v1alpha1.BucketCORSPolicy, rules cors.Configuration, places []place, perSecond int) (requests []browser.Request, of int) {
+	requests = expectation.All(policy.Spec.Expectations, rules)
 	predictions := 1
 	for _, p := range places {
 		predictions = max(predictions, len(p.predictions))
 	}
-	inTime := o.perSecond()*int(verifyTimeout.Seconds())/(placesAtOnce*predictions) - preflightsBeside
+	inTime := perSecond*int(verifyTimeout.Seconds())/(placesAtOnce*predictions) - preflightsBeside
 	return requests[:min(len(requests), maxPreflights, max(1, inTime))], len(requests)
-}
-
-// perSecond is how many requests a second the provider lets through.
-func (o outcome) perSecond() int {
-	if o.provider == nil || o.provider.Spec.RequestsPerSecond <= 0 {
-		return s3v1alpha1.DefaultRequestsPerSecond
-	}
-	return int(o.provider.Spec.RequestsPerSecond)
 }
 
 // placeReport is what a place answered.

@@ -49,8 +49,13 @@ func (r *PolicyReconciler) verify(policy *s3v1alpha1.BucketCORSPolicy, o outcome
 		r.verifications.forget(name)
 		return nil
 	}
+	r.verifications.keepOnly(name, policy)
 	places := placesOf(policy, o)
-	requests, of := preflightsOf(policy, o, places)
+	if len(places) == 0 {
+		return &verification{}
+	}
+	connection := connectionFor(o.provider)
+	requests, of := preflightsOf(policy, o.acceptance.rules, places, connection.RequestsPerSecond)
 	v := &verification{sent: len(requests), of: of}
 	var due []place
 	for _, p := range places {
@@ -60,11 +65,10 @@ func (r *PolicyReconciler) verify(policy *s3v1alpha1.BucketCORSPolicy, o outcome
 			due = append(due, p)
 		}
 	}
-	r.verifications.keepOnly(name, policy)
 	if v.asking = len(due) > 0; v.asking {
 		r.verifications.submit(name, verificationJob{
-			provider: connectionFor(o.provider), allowedHosts: allowedHosts(o.provider), dialect: o.dialect,
-			requests: requests, places: due, atOnce: min(placesAtOnce, max(1, o.perSecond()/2)),
+			provider: connection, allowedHosts: allowedHosts(o.provider), dialect: o.dialect,
+			requests: requests, places: due, atOnce: min(placesAtOnce, max(1, connection.RequestsPerSecond/2)),
 		})
 	}
 	return v
