@@ -140,13 +140,16 @@ lint: $(GOLANGCI_LINT) ## golangci-lint, with kube-api-linter for the API types
 clean: ## Remove what was built here (servers stay in the user's cache)
 	rm -rf bin dist
 
+# What takes more than a line or two has a file of its own.
+include $(wildcard hack/make/*.mk)
+
 ##@ Other
 
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
+		/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Tools, built again when their module's go.mod or go.sum changes.
 

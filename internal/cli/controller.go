@@ -32,7 +32,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/controllers"
@@ -63,9 +62,13 @@ type controllerOptions struct {
 	concurrency        int
 	driftCheckInterval time.Duration
 	leaderElect        bool
-	metricsAddress     string
 	healthAddress      string
+	pprofAddress       string
 	namespace          string
+
+	metrics metricsOptions
+	webhook webhookOptions
+	tracing tracingOptions
 }
 
 func newControllerCommand() *cobra.Command {
@@ -98,10 +101,15 @@ The cluster is the one of the pod, or of --kubeconfig or KUBECONFIG.`,
 	flags.DurationVar(&options.driftCheckInterval, "drift-check-interval", 5*time.Minute,
 		"time between two looks at a bucket whose policy names none; 10s to 8760h")
 	flags.BoolVar(&options.leaderElect, "leader-elect", false, "work only while holding a lease, so that one of several replicas does")
-	flags.StringVar(&options.metricsAddress, "metrics-bind-address", ":8080", `address of the metrics; "0" for none`)
 	flags.StringVar(&options.healthAddress, "health-probe-bind-address", ":8081", `address of /healthz and /readyz; "0" for none`)
+	flags.StringVar(&options.pprofAddress, "pprof-bind-address", "0",
+		`address of /debug/pprof, which anyone who reaches it may read: such as 127.0.0.1:6060; "0" for none`)
 	flags.StringVar(&options.namespace, "namespace", "",
 		"namespace of the operator, where the Secrets of providers and the lease are (default: POD_NAMESPACE, or the pod's own)")
+
+	options.metrics.addTo(flags)
+	options.webhook.addTo(flags)
+	options.tracing.addTo(flags)
 
 	inherited := flag.NewFlagSet("", flag.ContinueOnError)
 	config.RegisterFlags(inherited)
@@ -129,10 +137,10 @@ func (o *controllerOptions) complete(namespaceFile string) error {
 	if o.namespace == "" {
 		return errors.New("the namespace of the operator is not known: set --namespace or POD_NAMESPACE")
 	}
-	return nil
+	return o.webhook.complete()
 }
 
-func (o *controllerOptions) run(ctx context.Context) error {
+func (o *controllerOptions) run(ctx context.Context) (err error) {
 	restConfig, err := ctrl.GetConfig()
 	if clientcmd.IsEmptyConfig(err) {
 		return errors.New("find the cluster: this is no pod, and there is no kubeconfig: set --kubeconfig or KUBECONFIG")
@@ -140,6 +148,11 @@ func (o *controllerOptions) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
 	}
+	stopTracing, err := o.tracing.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopTracing(context.WithoutCancel(ctx))) }()
 	mgr, err := o.newManager(restConfig)
 	if err != nil {
 		return err
@@ -168,6 +181,9 @@ func (o *controllerOptions) run(ctx context.Context) error {
 	err = policies.SetupWithManager(ctx, mgr)
 	if err == nil {
 		err = providers.SetupWithManager(ctx, mgr)
+	}
+	if err == nil {
+		err = o.webhook.setup(ctx, mgr, o.namespace)
 	}
 	if err != nil {
 		if _, missing := errors.AsType[*apiutil.ErrResourceDiscoveryFailed](err); missing || meta.IsNoMatchError(err) {
@@ -226,10 +242,11 @@ func (o *controllerOptions) newManager(restConfig *rest.Config) (manager.Manager
 			return nil, fmt.Errorf("register the API types: %w", err)
 		}
 	}
-	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
+	options := ctrl.Options{
 		Scheme:                  scheme,
-		Metrics:                 metricsserver.Options{BindAddress: o.metricsAddress},
+		Metrics:                 o.metrics.server(),
 		HealthProbeBindAddress:  o.healthAddress,
+		PprofBindAddress:        o.pprofAddress,
 		LeaderElection:          o.leaderElect,
 		LeaderElectionID:        leaderElectionID,
 		LeaderElectionNamespace: o.namespace,
@@ -242,7 +259,9 @@ func (o *controllerOptions) newManager(restConfig *rest.Config) (manager.Manager
 			// A cache of these would need the right to list and watch those of others.
 			Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &appsv1.ControllerRevision{}}},
 		},
-	})
+	}
+	o.webhook.configure(&options)
+	mgr, err := ctrl.NewManager(restConfig, options)
 	if err != nil {
 		return nil, fmt.Errorf("set up the operator: %w", err)
 	}

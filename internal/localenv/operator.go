@@ -107,7 +107,7 @@ func StartOperator(ctx context.Context, options OperatorOptions) (*Operator, err
 	defer log.Close()
 	arguments := append([]string{
 		"controller", "--namespace=" + OperatorNamespace,
-		"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0",
+		"--metrics-bind-address=127.0.0.1:0", "--metrics-secure=false", "--health-probe-bind-address=127.0.0.1:0",
 	}, options.Arguments...)
 	process := state.guard.command(context.WithoutCancel(ctx), options.Program, arguments...)
 	process.Env = append(append(os.Environ(), "KUBECONFIG="+options.Kubeconfig), options.Environment...)
