@@ -20,6 +20,7 @@ CONTROLLER_GEN := $(TOOLS)/controller-gen
 KUSTOMIZE := $(TOOLS)/kustomize
 GOLANGCI_LINT := $(TOOLS)/golangci-lint
 BENCHSTAT := $(TOOLS)/benchstat
+CRD_REF_DOCS := $(TOOLS)/crd-ref-docs
 
 ##@ Product
 
@@ -113,7 +114,7 @@ BENCH_COUNT ?= 6
 ##@ Source
 
 .PHONY: generate
-generate: $(CONTROLLER_GEN) ## Write deep copies, apply configurations, CRDs and RBAC
+generate: $(CONTROLLER_GEN) $(CRD_REF_DOCS) ## Write deep copies, apply configurations, CRDs, RBAC and docs/api.md
 	@hack/generate.sh
 
 .PHONY: fmt
@@ -127,7 +128,7 @@ tidy: ## go mod tidy, in every module of the tree
 	done
 
 .PHONY: verify
-verify: $(CONTROLLER_GEN) $(KUSTOMIZE) $(GOLANGCI_LINT) ## Check the rules in hack/verify-*.sh: generated files, imports, go.mod, …
+verify: $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(KUSTOMIZE) $(GOLANGCI_LINT) ## Check the rules in hack/verify-*.sh: generated files, imports, go.mod, …
 	@hack/verify.sh
 
 .PHONY: lint
@@ -158,6 +159,9 @@ $(CONTROLLER_GEN): hack/tools/go.mod hack/tools/go.sum
 
 $(KUSTOMIZE): hack/tools/go.mod hack/tools/go.sum
 	@$(call tool,hack/tools,sigs.k8s.io/kustomize/kustomize/v5)
+
+$(CRD_REF_DOCS): hack/tools/go.mod hack/tools/go.sum
+	@$(call tool,hack/tools,github.com/elastic/crd-ref-docs)
 
 $(BENCHSTAT): hack/tools/go.mod hack/tools/go.sum
 	@$(call tool,hack/tools,golang.org/x/perf/cmd/benchstat)
