@@ -47,12 +47,8 @@ func (a acceptance) hopeless() bool {
 // accept judges a policy of a tenant. The provider is nil when it does not exist.
 func accept(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProvider, who tenant) acceptance {
 	a := acceptance{rules: configurationFor(policy.Spec.Rules)}
-	if _, err := dialectOf(provider).Compile(a.rules); err != nil {
-		a.verdict = refuse(s3v1alpha1.ReasonInvalidRules, describeMistakes(err))
-		return a
-	}
-	if why := unmetAlone(policy, a.rules, dialectOf(provider)); why != "" {
-		a.verdict = refuse(s3v1alpha1.ReasonExpectationFailed, why+"; "+unmetMeans)
+	if bad := judgeRules(policy, a.rules, dialectOf(provider)); bad != nil {
+		a.verdict = *bad
 		return a
 	}
 	if provider == nil {
@@ -67,6 +63,18 @@ func accept(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProv
 	a.verdict = verdict{metav1.ConditionTrue, s3v1alpha1.ReasonAccepted, fmt.Sprintf(
 		"the rules are valid and BucketProvider %q grants %s", provider.Name, count(len(policy.Spec.Buckets), "bucket"))}
 	return a
+}
+
+// judgeRules is why the rules of a policy would not do on any bucket of a kind of
+// server; nil when they would.
+func judgeRules(policy *s3v1alpha1.BucketCORSPolicy, rules cors.Configuration, dialect *cors.Dialect) *verdict {
+	if _, err := dialect.Compile(rules); err != nil {
+		return new(refuse(s3v1alpha1.ReasonInvalidRules, describeMistakes(err)))
+	}
+	if why := unmetAlone(policy, rules, dialect); why != "" {
+		return new(refuse(s3v1alpha1.ReasonExpectationFailed, why+"; "+unmetMeans))
+	}
+	return nil
 }
 
 // denials are why a provider does not permit the rules of a policy on some of

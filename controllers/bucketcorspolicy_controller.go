@@ -37,7 +37,7 @@ const (
 )
 
 // PolicyReconciler keeps the buckets of every BucketCORSPolicy as it says. All
-// exported fields are required.
+// exported fields but Wrap are required.
 type PolicyReconciler struct {
 	// Client reads policies and providers from a cache and Secrets from the API
 	// server.
@@ -45,6 +45,7 @@ type PolicyReconciler struct {
 	Buckets    Buckets
 	Preflights Prober
 	Recorder   events.EventRecorder
+	Meter      Meter
 	Clock      clock.PassiveClock
 	// Namespace is the operator's: the Secrets of providers are there.
 	Namespace string
@@ -53,12 +54,16 @@ type PolicyReconciler struct {
 	DriftCheckInterval time.Duration
 	// Concurrency is how many policies are worked on at a time.
 	Concurrency int
+	// Wrap goes around the reconciler, for example to trace its passes; nil for
+	// nothing.
+	Wrap func(reconcile.Reconciler) reconcile.Reconciler
 
 	writes        writeLog
 	looks         lookLog
 	health        healthLog
 	surveys       surveyLog
 	verifications verificationLog
+	readiness     readinessLog
 	retries       retries
 }
 
@@ -91,6 +96,7 @@ func (r *PolicyReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 	switch err := r.Client.Get(ctx, request.NamespacedName, &policy); {
 	case apierrors.IsNotFound(err):
 		r.verifications.forget(request.NamespacedName)
+		r.readiness.forget(request.NamespacedName)
 		return ctrl.Result{}, archive{r.Client}.abandon(ctx, request.NamespacedName)
 	case err != nil:
 		return ctrl.Result{}, fmt.Errorf("read the policy: %w", err)
@@ -109,6 +115,7 @@ func (r *PolicyReconciler) reconcile(ctx context.Context, policy *s3v1alpha1.Buc
 	if !policy.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, work, policy)
 	}
+	r.readiness.begin(policy, r.Clock.Now())
 	if err := r.ensureFinalizer(ctx, policy, cleansUp(policy)); err != nil {
 		return r.lookAgain(policy, err)
 	}
@@ -164,6 +171,7 @@ func (r *PolicyReconciler) publish(ctx context.Context, policy *s3v1alpha1.Bucke
 		if err := r.applyStatus(ctx, policy, status); err != nil {
 			return err
 		}
+		r.meter(policy, status)
 		happened = slices.Concat(eventsFor(policy.Status, status), lintEvents(policy, o))
 	}
 	if len(o.buckets) > 0 {

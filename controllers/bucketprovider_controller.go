@@ -47,7 +47,7 @@ const (
 )
 
 // ProviderReconciler keeps the status of every BucketProvider. All exported
-// fields are required.
+// fields but Wrap are required.
 type ProviderReconciler struct {
 	// Client reads policies and providers from a cache and Secrets from the API
 	// server.
@@ -59,6 +59,8 @@ type ProviderReconciler struct {
 	Namespace string
 	// CheckInterval is the time between two looks at a provider that is ready.
 	CheckInterval time.Duration
+	// Wrap is as that of PolicyReconciler.
+	Wrap func(reconcile.Reconciler) reconcile.Reconciler
 
 	retries retries
 }
@@ -200,7 +202,7 @@ func (r *ProviderReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Mana
 			// For errors of the API server; those of STS are no errors of a pass.
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
-		Complete(r)
+		Complete(wrapped(r, r.Wrap))
 }
 
 func indexProvider(object client.Object) []string {

@@ -22,25 +22,37 @@ func lintEvents(policy *s3v1alpha1.BucketCORSPolicy, o outcome) []event {
 		o.acceptance.reason == s3v1alpha1.ReasonInvalidRules {
 		return nil
 	}
-	options := lint.Options{Dialect: o.dialect}
-	for _, reference := range policy.Spec.Buckets {
-		options.Buckets = append(options.Buckets, reference.Name)
-	}
 	var events eventBatch
-	if note := lintNote(o.acceptance.rules, options); note != "" {
+	if note := lintNote(o.acceptance.rules, lintOptions(policy, o.dialect)); note != "" {
 		events.add(corev1.EventTypeWarning, s3v1alpha1.ReasonLintFindings, actionReconcile, note)
 	}
 	return events
 }
 
-// lintNote is what is wrong with rules that are valid, the worst first, in as
-// many bytes as an event holds; empty for what is no more than good to know.
-func lintNote(rules cors.Configuration, options lint.Options) string {
+// lintOptions are what the findings about the rules of a policy depend on.
+func lintOptions(policy *s3v1alpha1.BucketCORSPolicy, dialect *cors.Dialect) lint.Options {
+	options := lint.Options{Dialect: dialect}
+	for _, reference := range policy.Spec.Buckets {
+		options.Buckets = append(options.Buckets, reference.Name)
+	}
+	return options
+}
+
+// lintFindings are what is wrong with rules that are valid, the worst first,
+// without what is no more than good to know.
+func lintFindings(rules cors.Configuration, options lint.Options) []lint.Finding {
 	found := slices.DeleteFunc(lint.Run(rules, options), func(f lint.Finding) bool { return f.Severity == lint.Info })
 	severities := []lint.Severity{lint.Error, lint.Warning}
 	slices.SortStableFunc(found, func(a, b lint.Finding) int {
 		return cmp.Compare(slices.Index(severities, a.Severity), slices.Index(severities, b.Severity))
 	})
+	return found
+}
+
+// lintNote is the findings about rules in as many bytes as an event holds; empty
+// for none.
+func lintNote(rules cors.Configuration, options lint.Options) string {
+	found := lintFindings(rules, options)
 	note := ""
 	for i, f := range found {
 		sentence := f.ID + " spec." + f.String()

@@ -40,7 +40,7 @@ const (
 
 // SetupWithManager adds the reconciler to a manager.
 func (r *PolicyReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
-	if r.Client == nil || r.Buckets == nil || r.Preflights == nil || r.Recorder == nil || r.Clock == nil || r.Namespace == "" || r.DriftCheckInterval <= 0 {
+	if r.Client == nil || r.Buckets == nil || r.Preflights == nil || r.Recorder == nil || r.Meter == nil || r.Clock == nil || r.Namespace == "" || r.DriftCheckInterval <= 0 {
 		return errors.New("set up the policy reconciler: a required field is not set")
 	}
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &s3v1alpha1.BucketCORSPolicy{}, bucketIndex, indexBuckets); err != nil {
@@ -64,7 +64,14 @@ func (r *PolicyReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manage
 			// For errors of the API server; those of S3 are no errors of a pass.
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
-		Complete(r)
+		Complete(wrapped(r, r.Wrap))
+}
+
+func wrapped(r reconcile.Reconciler, wrap func(reconcile.Reconciler) reconcile.Reconciler) reconcile.Reconciler {
+	if wrap == nil {
+		return r
+	}
+	return wrap(r)
 }
 
 func indexBuckets(object client.Object) []string {

@@ -121,6 +121,9 @@ func (r *PolicyReconciler) verifyNext(ctx context.Context, queue workqueue.Typed
 					logPanic(ctx, cause, "ask for preflights", "place", p.name)
 				}
 				r.verifications.remember(name, p, tried, findings, answered)
+				if answered {
+					r.Meter.PlaceAnswered(placeReport{tried: tried}.answered(findings, p.written).reason())
+				}
 			}()
 			found, err := r.ask(ctx, job, p)
 			findings, answered = found, err == nil

@@ -40,6 +40,7 @@ type world struct {
 	endpoints  *endpoints
 	clock      *clocktesting.FakePassiveClock
 	events     *eventList
+	meter      *meterLog
 	reconciler *PolicyReconciler
 	// apiWrites counts the patches and applies of the operator.
 	apiWrites atomic.Int32
@@ -55,7 +56,7 @@ type world struct {
 
 func newWorld(t *testing.T, objects ...client.Object) *world {
 	t.Helper()
-	w := &world{t: t, s3: newService(), endpoints: &endpoints{findings: map[string][]PreflightFinding{}}, clock: clocktesting.NewFakePassiveClock(noon), events: &eventList{}}
+	w := &world{t: t, s3: newService(), endpoints: &endpoints{findings: map[string][]PreflightFinding{}}, clock: clocktesting.NewFakePassiveClock(noon), events: &eventList{}, meter: &meterLog{}}
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{appsv1.AddToScheme, corev1.AddToScheme, s3v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
@@ -99,7 +100,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 
 // restart is a new operator that knows nothing of the one before.
 func (w *world) restart() {
-	w.reconciler = &PolicyReconciler{Client: w.client, Buckets: w.s3, Preflights: w.endpoints, Recorder: w.events, Clock: w.clock,
+	w.reconciler = &PolicyReconciler{Client: w.client, Buckets: w.s3, Preflights: w.endpoints, Recorder: w.events, Meter: w.meter, Clock: w.clock,
 		Namespace: "bucketcors-system", DriftCheckInterval: 5 * time.Minute, Concurrency: 1}
 }
 

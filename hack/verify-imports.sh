@@ -40,6 +40,11 @@ found=$(go list -deps ./controllers/... |
   matching "^($module/internal/(s3|cli)|github\.com/aws)(/|\$)")
 judge "controllers reaches neither the storage adapter nor an AWS SDK" "$found"
 
+# Those who do what is counted and traced are told nothing of who counts and traces.
+found=$(go list -f '{{$path := .ImportPath}}{{range .Imports}}{{$path}} {{.}}{{"\n"}}{{end}}' ./controllers/... ./internal/s3/... |
+  matching " ($module/internal/metrics|github\.com/prometheus|go\.opentelemetry\.io|sigs\.k8s\.io/controller-runtime/pkg/metrics)(/|\$)")
+judge "controllers and internal/s3 know neither Prometheus nor OpenTelemetry" "$found"
+
 # The first element of a path outside the standard library has a dot.
 found=$(go list -f '{{join .Imports "\n"}}' ./api/v1alpha1 |
   matching '^[^/]+\.[^/]+/' | without '^k8s\.io/apimachinery/')

@@ -115,6 +115,7 @@ The cluster is the one of the pod, or of --kubeconfig or KUBECONFIG.`,
 	config.RegisterFlags(inherited)
 	logOptions.BindFlags(inherited)
 	flags.AddGoFlagSet(inherited)
+	cmd.AddCommand(newDeletePoliciesCommand())
 	return cmd
 }
 
@@ -137,10 +138,10 @@ func (o *controllerOptions) complete(namespaceFile string) error {
 	if o.namespace == "" {
 		return errors.New("the namespace of the operator is not known: set --namespace or POD_NAMESPACE")
 	}
-	return o.webhook.complete()
+	return errors.Join(o.metrics.complete(), o.webhook.complete())
 }
 
-func (o *controllerOptions) run(ctx context.Context) (err error) {
+func (o *controllerOptions) run(ctx context.Context) error {
 	restConfig, err := ctrl.GetConfig()
 	if clientcmd.IsEmptyConfig(err) {
 		return errors.New("find the cluster: this is no pod, and there is no kubeconfig: set --kubeconfig or KUBECONFIG")
@@ -148,16 +149,21 @@ func (o *controllerOptions) run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
 	}
-	stopTracing, err := o.tracing.start(ctx)
+	traces, err := o.tracing.start(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stopTracing(context.WithoutCancel(ctx))) }()
+	defer traces.stop(ctx)
+	traces.requestsTo(restConfig)
+	meter, err := newMetrics()
+	if err != nil {
+		return err
+	}
 	mgr, err := o.newManager(restConfig)
 	if err != nil {
 		return err
 	}
-	clients := s3.New(s3.Options{Version: buildVersion()})
+	clients := s3.New(s3.Options{Version: buildVersion(), Observer: meter, TracerProvider: traces.requestsToS3()})
 	buckets := bucketOpener{clients}
 	recorder := mgr.GetEventRecorder(controllers.FieldOwner)
 	policies := &controllers.PolicyReconciler{
@@ -165,7 +171,9 @@ func (o *controllerOptions) run(ctx context.Context) (err error) {
 		Buckets:            buckets,
 		Preflights:         preflights{clients},
 		Recorder:           recorder,
+		Meter:              meter,
 		Clock:              clock.RealClock{},
+		Wrap:               traces.passes("BucketCORSPolicy"),
 		Namespace:          o.namespace,
 		DriftCheckInterval: o.driftCheckInterval,
 		Concurrency:        o.concurrency,
@@ -175,12 +183,16 @@ func (o *controllerOptions) run(ctx context.Context) (err error) {
 		Connections:   buckets,
 		Recorder:      recorder,
 		Clock:         clock.RealClock{},
+		Wrap:          traces.passes("BucketProvider"),
 		Namespace:     o.namespace,
 		CheckInterval: min(o.driftCheckInterval, maxProviderCheckInterval),
 	}
 	err = policies.SetupWithManager(ctx, mgr)
 	if err == nil {
 		err = providers.SetupWithManager(ctx, mgr)
+	}
+	if err == nil {
+		err = countObjects(mgr)
 	}
 	if err == nil {
 		err = o.webhook.setup(ctx, mgr, o.namespace)
@@ -260,7 +272,6 @@ func (o *controllerOptions) newManager(restConfig *rest.Config) (manager.Manager
 			Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &appsv1.ControllerRevision{}}},
 		},
 	}
-	o.webhook.configure(&options)
 	mgr, err := ctrl.NewManager(restConfig, options)
 	if err != nil {
 		return nil, fmt.Errorf("set up the operator: %w", err)

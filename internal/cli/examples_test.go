@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write what the commands print into the pages")
 
 // examplePages are the pages whose examples are run.
-var examplePages = []string{"README.md", "docs/convert.md", "docs/evaluate.md", "docs/lint.md"}
+var examplePages = []string{"README.md", "docs/convert.md", "docs/evaluate.md", "docs/lint.md", "docs/troubleshooting.md"}
 
 // exampleFiles are the directories that the examples use.
 var exampleFiles = []string{"docs/examples", "config/samples"}

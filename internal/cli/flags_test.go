@@ -15,6 +15,7 @@ import (
 func TestEveryFlagOfAVerbIsOnItsPage(t *testing.T) {
 	for name, newCommand := range map[string]func() *cobra.Command{
 		"evaluate": newEvaluateCommand, "lint": newLintCommand, "convert": newConvertCommand, "probe": newProbeCommand,
+		"diff": newDiffCommand, "import": newImportCommand,
 	} {
 		page, err := os.ReadFile("../../docs/" + name + ".md")
 		if err != nil {

@@ -107,8 +107,8 @@ func newRootCommand() *cobra.Command {
 		Short: "Keep the CORS configuration of S3 buckets equal to what Git says",
 		Long: `bucketcors keeps the CORS configuration of S3 buckets equal to what
 BucketCORSPolicy objects in a Kubernetes cluster say, and knows how S3 answers
-by it: evaluate, lint and convert need no cluster and no bucket, and probe asks
-live ones what a browser would.
+by it: evaluate, lint and convert need no cluster and no bucket, probe asks live
+ones what a browser would, and diff and import read what is on them.
 
 Exit status: 0 fine, 1 the answer is "no", 2 could not do it.`,
 		SilenceErrors: true,
@@ -121,9 +121,13 @@ Exit status: 0 fine, 1 the answer is "no", 2 could not do it.`,
 	root.AddCommand(
 		newControllerCommand(),
 		newConvertCommand(),
+		newDiffCommand(),
 		newEvaluateCommand(),
+		newHistoryCommand(),
+		newImportCommand(),
 		newLintCommand(),
 		newProbeCommand(),
+		newRestoreCommand(),
 		newVersionCommand(),
 	)
 	return root

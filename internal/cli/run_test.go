@@ -91,6 +91,9 @@ func TestWhatCannotWorkIsRefusedWithTheRemedy(t *testing.T) {
 		"too short an interval":    {[]string{"controller", "--namespace=x", "--drift-check-interval=1s"}, "--drift-check-interval is 1s: it has to be from 10s to 8760h"},
 		"too long an interval":     {[]string{"controller", "--namespace=x", "--drift-check-interval=9000h"}, "it has to be from 10s"},
 		"no concurrency":           {[]string{"controller", "--namespace=x", "--concurrency=0"}, "--concurrency is 0: it has to be at least 1"},
+		"a webhook without a port": {[]string{"controller", "--namespace=x", "--webhook", "--webhook-bind-address=9443"}, `--webhook-bind-address is "9443": it has to be an address such as :9443`},
+		"a webhook on any port":    {[]string{"controller", "--namespace=x", "--webhook", "--webhook-bind-address=:0"}, "it has to end with a port from 1 to 65535"},
+		"a webhook without Secret": {[]string{"controller", "--namespace=x", "--webhook", "--webhook-secret="}, "--webhook-secret and --webhook-configuration have to be names"},
 		"no kubeconfig":            {[]string{"controller", "--namespace=x"}, "there is no kubeconfig: set --kubeconfig or KUBECONFIG"},
 		"an interval without unit": {[]string{"controller", "--drift-check-interval=5"}, "drift-check-interval"},
 	} {

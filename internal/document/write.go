@@ -20,6 +20,12 @@ type Metadata struct {
 	Name, Namespace string
 	// Bucket is the name of the bucket; empty leaves a place to fill in.
 	Bucket string
+	// Region and Owner are those of the bucket, for a policy: its region, and the
+	// account that has to own it; empty to leave them out.
+	Region, Owner string
+	// Provider is the name of the BucketProvider of a policy, and Mode its mode; empty
+	// to leave them out.
+	Provider, Mode string
 }
 
 // placeholder stands for the name of a bucket that is not known. The schema of

@@ -3,6 +3,8 @@
 package document
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"unicode"
@@ -128,3 +130,22 @@ func isAlphanumeric(r rune) bool {
 }
 
 func isNotAlphanumeric(r rune) bool { return !isAlphanumeric(r) }
+
+// PolicyName is the name of a policy for a bucket: its own where that can be the
+// name of an object, and one made of it otherwise. Different buckets may get the
+// same.
+func PolicyName(bucket string) string {
+	name, err := policyNaming.name(Metadata{Name: bucket})
+	if err == nil {
+		return name
+	}
+	// Too long, as old buckets of AWS can be, or of nothing but dots and underscores.
+	hash := sha256.Sum256([]byte(bucket))
+	words := wordsOf(bucket)
+	if len(words) == 0 {
+		words = []string{"bucket"}
+	}
+	const longest = 200
+	name = policyNaming.join(words)
+	return strings.TrimRight(name[:min(len(name), longest)], "-") + "-" + hex.EncodeToString(hash[:5])
+}

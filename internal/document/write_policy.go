@@ -54,6 +54,13 @@ func writePolicy(c cors.Configuration, m Metadata) ([]byte, []string, error) {
 		y.line(2, "namespace: %s", yamlString(m.Namespace))
 	}
 	y.line(0, "spec:")
+	if m.Provider != "" {
+		y.line(2, "providerRef:")
+		y.line(4, "name: %s", yamlString(m.Provider))
+	}
+	if m.Mode != "" {
+		y.line(2, "mode: %s", yamlString(m.Mode))
+	}
 	y.line(2, "buckets:")
 	var notes []string
 	if m.Bucket != "" {
@@ -61,6 +68,12 @@ func writePolicy(c cors.Configuration, m Metadata) ([]byte, []string, error) {
 	} else {
 		y.line(2, "- name: %s # the bucket that gets the rules", placeholder)
 		notes = append(notes, noteOnPlaceholder)
+	}
+	if m.Region != "" {
+		y.line(4, "region: %s", yamlString(m.Region))
+	}
+	if m.Owner != "" {
+		y.line(4, "expectedBucketOwner: %s", strconv.Quote(m.Owner)) // digits are no number
 	}
 	y.line(2, "rules:")
 	for _, r := range c.Rules {

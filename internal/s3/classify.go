@@ -36,6 +36,8 @@ const (
 	getCORS    operation = "get"
 	putCORS    operation = "put"
 	deleteCORS operation = "delete"
+
+	listBuckets operation = "list"
 )
 
 // permission returns the IAM action that the operation needs. There is none for
@@ -43,10 +45,14 @@ const (
 //
 // See https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketCors.html.
 func (o operation) permission() string {
-	if o == getCORS {
+	switch o {
+	case getCORS:
 		return "s3:GetBucketCORS"
+	case listBuckets:
+		return "s3:ListAllMyBuckets"
+	default:
+		return "s3:PutBucketCORS"
 	}
-	return "s3:PutBucketCORS"
 }
 
 // failure is a call that failed, with all that is known about it.

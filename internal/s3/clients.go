@@ -17,6 +17,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/tracing"
 	"golang.org/x/time/rate"
 
 	"github.com/bucketcors/bucketcors/internal/bucket"
@@ -42,6 +43,11 @@ type Options struct {
 	MaxAttempts int
 	// MaxBackoff is the longest pause before another attempt; 0 for 2 seconds.
 	MaxBackoff time.Duration
+	// Observer is told of every attempt of a request; nil for nobody.
+	Observer Observer
+	// TracerProvider gets the spans of the SDK, whose attributes hold the texts of
+	// errors as they came, and so perhaps secrets; nil for none.
+	TracerProvider tracing.TracerProvider
 }
 
 // Clients opens buckets. It holds one client for each provider name, which all
@@ -79,6 +85,9 @@ func New(o Options) *Clients {
 	o.Timeout = cmp.Or(o.Timeout, 15*time.Second)
 	o.MaxAttempts = cmp.Or(o.MaxAttempts, 3)
 	o.MaxBackoff = cmp.Or(o.MaxBackoff, 2*time.Second)
+	if o.Observer == nil {
+		o.Observer = unobserved{}
+	}
 	return &Clients{options: o, providers: map[string]*provider{}}
 }
 
@@ -228,13 +237,14 @@ func (c *Clients) build(p bucket.Provider, limiter *rate.Limiter) (*client, erro
 	// aws.Config, so that AWS_ENDPOINT_URL and its kin in the operator's
 	// environment cannot send a provider's requests elsewhere.
 	api := awss3.New(awss3.Options{
-		AppID:        product,
-		BaseEndpoint: endpoint,
-		Region:       p.Region,
-		UsePathStyle: pathStyle(p),
-		Credentials:  source,
-		Retryer:      c.retryer(),
-		HTTPClient:   &gate{limiter: limiter, base: transport},
+		AppID:          product,
+		BaseEndpoint:   endpoint,
+		Region:         p.Region,
+		UsePathStyle:   pathStyle(p),
+		Credentials:    source,
+		Retryer:        c.retryer(),
+		HTTPClient:     &gate{limiter: limiter, base: transport, observer: c.options.Observer},
+		TracerProvider: c.options.TracerProvider,
 		// A bucket name of the right form would otherwise make the SDK open a
 		// session for a directory bucket first.
 		DisableS3ExpressSessionAuth: aws.Bool(true),

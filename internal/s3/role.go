@@ -55,7 +55,8 @@ func (c *Clients) assumedRole(p bucket.Provider, endpoint *string, transport htt
 		Credentials:  base,
 		Retryer:      c.retryer(),
 		// The limit of the provider is one of its S3 service.
-		HTTPClient: &gate{limiter: rate.NewLimiter(rate.Inf, 1), base: transport},
+		HTTPClient:     &gate{limiter: rate.NewLimiter(rate.Inf, 1), base: transport, observer: c.options.Observer},
+		TracerProvider: c.options.TracerProvider,
 		APIOptions: []func(*middleware.Stack) error{
 			awsmiddleware.AddUserAgentKeyValue(product, cmp.Or(c.options.Version, "unknown")),
 		},

@@ -55,8 +55,9 @@ func newTransport(roots *x509.CertPool, timeout time.Duration, dial dialFunc) *h
 // leaves a copy where the call can find it. Redirects come back as they are:
 // another host must not get what was signed for this one.
 type gate struct {
-	limiter *rate.Limiter
-	base    http.RoundTripper
+	limiter  *rate.Limiter
+	base     http.RoundTripper
+	observer Observer
 }
 
 // Do implements the HTTP client of the SDK.
@@ -64,12 +65,22 @@ func (g *gate) Do(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
 	seen := exchangeFrom(ctx)
 	seen.answer = nil
-	if err := g.limiter.Wait(ctx); err != nil {
+	if err := waitFor(ctx, g.limiter, g.observer); err != nil {
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		return nil, &limitError{perSecond: int(g.limiter.Limit())}
+		err := &limitError{perSecond: int(g.limiter.Limit())}
+		g.observe(ctx, time.Now(), nil, err)
+		return nil, err
 	}
+	began := time.Now()
+	response, err := g.send(r, seen)
+	g.observe(ctx, began, response, err)
+	return response, err
+}
+
+// send makes one attempt, whose answer it notes.
+func (g *gate) send(r *http.Request, seen *exchange) (*http.Response, error) {
 	response, err := g.base.RoundTrip(r)
 	if err != nil {
 		return nil, err

@@ -57,5 +57,5 @@ func (c *Clients) Wait(ctx context.Context, p bucket.Provider) error {
 	c.mu.Lock()
 	limiter := c.known(p).limiter
 	c.mu.Unlock()
-	return limiter.Wait(ctx)
+	return waitFor(ctx, limiter, c.options.Observer)
 }

@@ -34,6 +34,10 @@ func TestInARealBrowser(t *testing.T) {
 		t.Parallel()
 		testAnswers(t, b)
 	})
+	t.Run("what a browser complains of is explained in its own words", func(t *testing.T) {
+		t.Parallel()
+		testConsole(t, b)
+	})
 }
 
 // findBrowser is the path of Chromium or Chrome. Where there is none the test is

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/yaml"
+)
+
+// kustomizationFile is the one that is written, of those that kustomize reads.
+const kustomizationFile = "kustomization.yaml"
+
+var kustomizationFiles = []string{kustomizationFile, "kustomization.yml", "Kustomization"}
+
+// noneThere is the error that a file which is to be written is there.
+func noneThere(directory string, found []*importedBucket) error {
+	var there []string
+	look := func(name string) error {
+		path := filepath.Join(directory, name)
+		_, err := os.Lstat(path)
+		if err == nil {
+			there = append(there, path)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	var errs []error
+	for _, name := range kustomizationFiles {
+		errs = append(errs, look(name))
+	}
+	for _, b := range found {
+		errs = append(errs, look(b.file()))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	switch len(there) {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("%s is there already: take another directory, or --force to overwrite it", there[0])
+	default:
+		return fmt.Errorf("%s are there already: take another directory, or --force to overwrite them", few(there))
+	}
+}
+
+// write writes the policies of buckets, to files or as one stream.
+func (o *importOptions) write(cmd *cobra.Command, policies []*importedBucket) error {
+	if len(policies) == 0 {
+		return nil
+	}
+	if o.directory == "" {
+		var b bytes.Buffer
+		for i, p := range policies {
+			if i > 0 {
+				b.WriteString("---\n")
+			}
+			b.Write(p.manifest)
+		}
+		if _, err := cmd.OutOrStdout().Write(b.Bytes()); err != nil {
+			return fmt.Errorf("write the policies: %w", err)
+		}
+		return nil
+	}
+	kustomization, err := kustomizationOf(policies)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.directory, 0o777); err != nil {
+		return err
+	}
+	// The kustomization last, so that it never names what is not there.
+	var files []newFile
+	for _, p := range policies {
+		files = append(files, newFile{filepath.Join(o.directory, p.file()), p.manifest})
+	}
+	files = append(files, newFile{filepath.Join(o.directory, kustomizationFile), kustomization})
+	if err := writeAll(files, o.force); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s in %s: kubectl apply -k %s\n", policyCount(len(policies)), o.directory, o.directory)
+	return err
+}
+
+func policyCount(n int) string {
+	if n == 1 {
+		return "1 policy"
+	}
+	return fmt.Sprintf("%d policies", n)
+}
+
+// kustomizationOf lists the files of policies.
+func kustomizationOf(policies []*importedBucket) ([]byte, error) {
+	k := types.Kustomization{TypeMeta: types.TypeMeta{APIVersion: types.KustomizationVersion, Kind: types.KustomizationKind}}
+	for _, p := range policies {
+		k.Resources = append(k.Resources, p.file())
+	}
+	return yaml.Marshal(k)
+}
+
+// newFile is a file to be written.
+type newFile struct {
+	path string
+	data []byte
+}
+
+// writeAll writes files, none of which is ever seen with half of its content, and
+// overwrites none unless forced to. Where one cannot be written, those that were
+// not there before are removed again.
+func writeAll(files []newFile, force bool) (err error) {
+	var created []string
+	defer func() {
+		if err != nil {
+			for _, path := range created {
+				err = errors.Join(err, os.Remove(path))
+			}
+		}
+	}()
+	for _, f := range files {
+		_, before := os.Lstat(f.path)
+		if err := writeWhole(f, force); err != nil {
+			return err
+		}
+		if before != nil {
+			created = append(created, f.path)
+		}
+	}
+	return nil
+}
+
+// writeWhole writes a file beside its place first.
+func writeWhole(f newFile, force bool) (err error) {
+	temporary := filepath.Join(filepath.Dir(f.path), "."+filepath.Base(f.path)+"."+rand.Text()[:8])
+	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if removed := os.Remove(temporary); err == nil && !errors.Is(removed, fs.ErrNotExist) {
+			err = removed
+		}
+	}()
+	_, err = file.Write(f.data)
+	err = errors.Join(err, file.Close())
+	if err != nil {
+		return err
+	}
+	if force {
+		return os.Rename(temporary, f.path)
+	}
+	switch err := os.Link(temporary, f.path); {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%s is there already: take another directory, or --force to overwrite it", f.path)
+	case err != nil:
+		// A file system without links. Whether the file is there was asked before.
+		return os.Rename(temporary, f.path)
+	}
+	return nil
+}
