@@ -42,6 +42,7 @@ demo-stop: ## Stop what KEEP=1 left running
 .PHONY: test
 test: ## Everything that CI runs: verify, lint and all tests
 	@$(call need_browser)
+	@$(call need_prometheus)
 	@echo '==> etcd, kube-apiserver, kubectl and versitygw (the first time this takes about ten minutes)'
 	@go run ./hack/servers
 	@$(MAKE) verify
@@ -49,7 +50,12 @@ test: ## Everything that CI runs: verify, lint and all tests
 	@echo '==> go test ./...'
 	@$(GOTEST) ./...
 	@$(MAKE) test-differential
+	@$(MAKE) test-install
+	@$(MAKE) test-image
+	@$(MAKE) test-gitops
+	@$(MAKE) test-cluster
 	@$(call need_browser)
+	@$(call need_prometheus)
 
 .PHONY: test-unit
 test-unit: ## go vet, and the tests of internal/ (but for what starts servers)
@@ -74,6 +80,13 @@ browser: ## Print which browser the tests use; nothing where there is none
 define need_browser
 	[ -n "$$($(MAKE) browser)" ] || { \
 		echo '==> NO BROWSER: the tests in a real browser are SKIPPED. Install Chromium, or set CHROME_PATH' >&2; \
+		[ "$$CI" != true ]; \
+	}
+endef
+
+define need_prometheus
+	{ command -v prometheus && command -v promtool; } >/dev/null || { \
+		echo '==> NO PROMETHEUS: the tests of alerts and dashboard are SKIPPED. Install prometheus and promtool' >&2; \
 		[ "$$CI" != true ]; \
 	}
 endef
@@ -131,11 +144,19 @@ tidy: ## go mod tidy, in every module of the tree
 verify: $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(KUSTOMIZE) $(GOLANGCI_LINT) ## Check the rules in hack/verify-*.sh: generated files, imports, go.mod, …
 	@hack/verify.sh
 
+# Go modules of this project beside that of the root. Those of hack/ that only pin
+# what others wrote have no Go files.
+MODULES = $(shell git ls-files --cached --others --exclude-standard -- '*/go.mod' | xargs -r -n1 dirname | \
+	while read -r dir; do ls "$$dir"/*.go >/dev/null 2>&1 && echo "$$dir"; done)
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## golangci-lint, with kube-api-linter for the API types
 	@echo '==> golangci-lint'
 	@$(GOLANGCI_LINT) run ./...
-	@cd test/peers && '$(CURDIR)/$(GOLANGCI_LINT)' run ./...
+	@for module in $(MODULES); do \
+		echo "==> golangci-lint ($$module)"; \
+		(cd "$$module" && GOWORK=off '$(CURDIR)/$(GOLANGCI_LINT)' run ./...) || exit 1; \
+	done
 
 .PHONY: clean
 clean: ## Remove what was built here (servers stay in the user's cache)

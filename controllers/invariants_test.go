@@ -111,7 +111,8 @@ func checkInvariants(policy *s3v1alpha1.BucketCORSPolicy, status s3v1alpha1.Buck
 	if verifying != verifies(policy) {
 		broken("the condition Verified is there: %t", verifying)
 	}
-	all := accepted.Status == metav1.ConditionTrue && synced.Status == metav1.ConditionTrue && (!verifying || verified.Status == metav1.ConditionTrue)
+	suspended := policy.Spec.Suspend && synced.Reason == s3v1alpha1.ReasonSuspended
+	all := accepted.Status == metav1.ConditionTrue && (suspended || synced.Status == metav1.ConditionTrue && (!verifying || verified.Status == metav1.ConditionTrue))
 	if isReady != all {
 		broken("Ready is %s, Accepted %s, Synced %s and Verified %s", ready.Status, accepted.Status, synced.Status, verified.Status)
 	}

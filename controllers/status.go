@@ -35,7 +35,13 @@ func statusFor(policy *s3v1alpha1.BucketCORSPolicy, o outcome, now time.Time) s3
 	synced := syncedVerdict(policy, o, reports)
 	verified := verifiedVerdict(policy, o)
 	ready := verdict{metav1.ConditionTrue, s3v1alpha1.ReasonReady, synced.message}
-	for _, v := range []*verdict{&accepted, &synced, verified} {
+	applying := []*verdict{&accepted, &synced, verified}
+	if synced.reason == s3v1alpha1.ReasonSuspended {
+		// The operator does what the spec says. Whoever waits for Ready would wait for
+		// ever otherwise.
+		ready.reason, applying = s3v1alpha1.ReasonSuspended, applying[:1]
+	}
+	for _, v := range applying {
 		if v != nil && v.status != metav1.ConditionTrue {
 			ready = *v
 			break

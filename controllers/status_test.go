@@ -92,6 +92,10 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 		return lines
 	}
 
+	// suspended asks nothing of the buckets.
+	suspended := notSynced("Unknown", "Suspended", isSuspended)
+	suspended[0] = "Ready=True Suspended: " + isSuspended
+
 	for name, tt := range map[string]struct {
 		change     func(*s3v1alpha1.BucketCORSPolicy)
 		acceptance *acceptance // of the policy with the default provider when nil
@@ -232,15 +236,15 @@ func TestTheStatusSaysWhatIsTrue(t *testing.T) {
 			[]string{"Ready=False ProviderNotFound: refused", "Accepted=False ProviderNotFound: refused", "Synced=Unknown NotAccepted: " + notAccepted, "Reconciling=True ProviderNotFound: refused"},
 			[]string{"1/1", "assets Synced NotAccepted (ours) applied -1h0m0s: not looked at, because the policy is not accepted"}},
 		"suspended from the start": {suspend, nil, nil,
-			notSynced("Unknown", "Suspended", isSuspended),
+			suspended,
 			[]string{"0/1", "assets Pending Suspended (none): not looked at, because the policy is suspended"}},
 		"suspended when all was well": {both(suspend, was(syncedBefore("assets"))), nil, nil,
-			notSynced("Unknown", "Suspended", isSuspended),
+			suspended,
 			[]string{"1/1", "assets Synced Suspended (ours) applied -1h0m0s: not looked at, because the policy is suspended"}},
 		"suspended with new rules": {both(suspend, was(with(syncedBefore("assets"), func(b *s3v1alpha1.BucketStatus) {
 			b.ConfigurationHash, b.RulesHash = cors.Hash(theirs), cors.Hash(theirs)
 		}))), nil, nil,
-			notSynced("Unknown", "Suspended", isSuspended),
+			suspended,
 			[]string{"0/1", "assets Pending Suspended (theirs) applied -1h0m0s: not looked at, because the policy is suspended"}},
 	} {
 		t.Run(name, func(t *testing.T) {

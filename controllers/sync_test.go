@@ -227,8 +227,8 @@ func TestNothingIsWrittenThatMayNotBe(t *testing.T) {
 		ready    string
 		state    s3v1alpha1.BucketState
 	}{
-		"suspended":              {change: func(s *s3v1alpha1.BucketCORSPolicySpec) { s.Suspend = true }, ready: "Unknown Suspended", state: s3v1alpha1.BucketPending},
-		"suspended and observed": {change: func(s *s3v1alpha1.BucketCORSPolicySpec) { s.Suspend, s.Mode = true, s3v1alpha1.PolicyModeObserve }, ready: "Unknown Suspended", state: s3v1alpha1.BucketPending},
+		"suspended":              {change: func(s *s3v1alpha1.BucketCORSPolicySpec) { s.Suspend = true }, ready: "True Suspended", state: s3v1alpha1.BucketPending},
+		"suspended and observed": {change: func(s *s3v1alpha1.BucketCORSPolicySpec) { s.Suspend, s.Mode = true, s3v1alpha1.PolicyModeObserve }, ready: "True Suspended", state: s3v1alpha1.BucketPending},
 		"observed":               {change: func(s *s3v1alpha1.BucketCORSPolicySpec) { s.Mode = s3v1alpha1.PolicyModeObserve }, requests: []string{"GET assets"}, ready: "False Drifted", state: s3v1alpha1.BucketDrifted},
 		"mistakes in the rules":  {change: func(s *s3v1alpha1.BucketCORSPolicySpec) { s.Rules = rulesFor("*.*") }, ready: "False InvalidRules", state: s3v1alpha1.BucketPending},
 		"another provider that does not exist": {change: func(s *s3v1alpha1.BucketCORSPolicySpec) { s.ProviderRef = &s3v1alpha1.ProviderReference{Name: "other"} },

@@ -378,7 +378,7 @@ func TestVerificationIsForThoseWhoAskForIt(t *testing.T) {
 		w.mustPass(policy)
 		w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Suspend = true })
 		w.expectAsked("assets", "logs", cdn)
-		w.expectReady(w.mustPass(policy), "Unknown Suspended")
+		w.expectReady(w.mustPass(policy), "True Suspended")
 		w.expectAsked()
 	})
 }

@@ -10,9 +10,10 @@ package v1alpha1
 const (
 	// ConditionReady is whether everything is as the policy says: True when
 	// Accepted, Synced and Verified are, as far as they are there, otherwise a copy
-	// of the first that is not.
+	// of the first that is not. Of a suspended policy only Accepted counts, as nothing
+	// is asked of its buckets.
 	//
-	// Reason for True: Ready.
+	// Reasons for True: Ready, Suspended.
 	//
 	// Of a BucketProvider it is whether policies can use it, as far as can be known
 	// without asking the service: the spec is in order and there are credentials,
@@ -115,7 +116,7 @@ const (
 	// accepted.
 	ReasonNotAccepted = "NotAccepted"
 	// ReasonSuspended is used when nothing was done because the policy is
-	// suspended.
+	// suspended; with Ready=True too.
 	ReasonSuspended = "Suspended"
 	// ReasonSecretNotFound is used when the Secret of the provider's credentials
 	// does not exist in the operator's namespace.

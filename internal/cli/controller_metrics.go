@@ -64,7 +64,8 @@ func withoutHTTP2(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }
 // them, beside those of controller-runtime.
 func newMetrics() (*metrics.Metrics, error) {
 	m := metrics.New(metrics.Build{Version: buildVersion(), Revision: buildRevision(), GoVersion: runtime.Version()})
-	return m, m.Register(runtimemetrics.Registry)
+	err := m.Register(runtimemetrics.Registry)
+	return m, err
 }
 
 // countObjects has the manager tell metrics of policies and providers.

@@ -39,13 +39,47 @@ type Assets struct {
 // minutes and tells of them on progress; when nothing is to be built, nothing is written. Two builds at once wait for
 // each other. An interrupted build leaves nothing behind that a later one would take for finished.
 func Ensure(ctx context.Context, progress io.Writer) (Assets, error) {
-	return ensure(ctx, programs, os.Getenv(assetsVariable), newReporter(progress))
-}
-
-func ensure(ctx context.Context, wanted []program, givenDir string, report *reporter) (Assets, error) {
-	paths, err := givenPrograms(wanted, givenDir)
+	paths, err := ensure(ctx, programs, os.Getenv(assetsVariable), newReporter(progress))
 	if err != nil {
 		return Assets{}, err
+	}
+	return Assets{
+		Dir:           filepath.Dir(paths[kubeAPIServer]),
+		Etcd:          paths[etcd],
+		KubeAPIServer: paths[kubeAPIServer],
+		Kubectl:       paths[kubectl],
+		VersityGW:     paths[versityGW],
+	}, nil
+}
+
+// NodeAssets are the programs that make a machine a node which runs pods, and those that decide what runs, as absolute
+// paths. They are for Linux; a container runtime is not among them.
+type NodeAssets struct {
+	KubeControllerManager string
+	KubeScheduler         string
+	Kubelet               string
+	KubeProxy             string
+}
+
+// EnsureNode is Ensure for the programs of a node. They are apart because the control plane alone does without.
+func EnsureNode(ctx context.Context, progress io.Writer) (NodeAssets, error) {
+	paths, err := ensure(ctx, nodePrograms, os.Getenv(assetsVariable), newReporter(progress))
+	if err != nil {
+		return NodeAssets{}, err
+	}
+	return NodeAssets{
+		KubeControllerManager: paths[kubeControllerManager],
+		KubeScheduler:         paths[kubeScheduler],
+		Kubelet:               paths[kubelet],
+		KubeProxy:             paths[kubeProxy],
+	}, nil
+}
+
+// ensure returns the path of each of the wanted programs by name.
+func ensure(ctx context.Context, wanted []program, givenDir string, report *reporter) (map[string]string, error) {
+	paths, err := givenPrograms(wanted, givenDir)
+	if err != nil {
+		return nil, err
 	}
 	var missing []program
 	for _, p := range wanted {
@@ -56,17 +90,11 @@ func ensure(ctx context.Context, wanted []program, givenDir string, report *repo
 	if len(missing) > 0 {
 		built, err := cachedPrograms(ctx, missing, report)
 		if err != nil {
-			return Assets{}, err
+			return nil, err
 		}
 		maps.Copy(paths, built)
 	}
-	return Assets{
-		Dir:           filepath.Dir(paths[kubeAPIServer]),
-		Etcd:          paths[etcd],
-		KubeAPIServer: paths[kubeAPIServer],
-		Kubectl:       paths[kubectl],
-		VersityGW:     paths[versityGW],
-	}, nil
+	return paths, nil
 }
 
 // givenPrograms returns the paths of those wanted programs that dir holds; none when dir is empty.

@@ -37,6 +37,11 @@ const (
 	kubeAPIServer = "kube-apiserver"
 	kubectl       = "kubectl"
 	versityGW     = "versitygw"
+
+	kubeControllerManager = "kube-controller-manager"
+	kubeScheduler         = "kube-scheduler"
+	kubelet               = "kubelet"
+	kubeProxy             = "kube-proxy"
 )
 
 // programs is everything that Ensure provides. A program added here belongs in the tool block of its module too.
@@ -45,6 +50,14 @@ var programs = []program{
 	{name: kubeAPIServer, module: controlPlaneModule, pkg: "k8s.io/kubernetes/cmd/kube-apiserver", coldBuild: 4 * time.Minute},
 	{name: kubectl, module: controlPlaneModule, pkg: "k8s.io/kubernetes/cmd/kubectl", coldBuild: time.Minute},
 	{name: versityGW, module: s3ServerModule, pkg: "github.com/versity/versitygw/cmd/versitygw", coldBuild: 90 * time.Second},
+}
+
+// nodePrograms is everything that EnsureNode provides.
+var nodePrograms = []program{
+	{name: kubelet, module: controlPlaneModule, pkg: "k8s.io/kubernetes/cmd/kubelet", coldBuild: 2 * time.Minute},
+	{name: kubeControllerManager, module: controlPlaneModule, pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", coldBuild: 90 * time.Second},
+	{name: kubeScheduler, module: controlPlaneModule, pkg: "k8s.io/kubernetes/cmd/kube-scheduler", coldBuild: 20 * time.Second},
+	{name: kubeProxy, module: controlPlaneModule, pkg: "k8s.io/kubernetes/cmd/kube-proxy", coldBuild: 20 * time.Second},
 }
 
 // rootModule is the module whose source tree holds the modules of the programs.

@@ -89,7 +89,7 @@ func TestEveryProgramIsPinnedAsAToolOfItsModule(t *testing.T) {
 		for _, tool := range p.Tool {
 			tools = append(tools, tool.Path)
 		}
-		for _, program := range programs {
+		for _, program := range slices.Concat(programs, nodePrograms) {
 			if program.module == module {
 				want = append(want, program.pkg)
 			}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,6 +31,13 @@ type S3Options struct {
 
 	// Region is the only region of the server. Empty: us-east-1.
 	Region string
+
+	// Address is the address and port to listen on. Empty: a free port of 127.0.0.1.
+	Address string
+
+	// Enter are the words that, before a command, run it elsewhere on this machine, such as in namespaces that Address belongs
+	// to. Empty: the server runs as other programs do.
+	Enter []string
 
 	// AccessKeyID and SecretAccessKey are the keys of the root user. Empty: random ones.
 	AccessKeyID, SecretAccessKey string
@@ -56,6 +64,8 @@ type S3Server struct {
 	LogFile string
 
 	program string
+	address string
+	enter   []string
 	process *exec.Cmd
 	exited  chan struct{}
 	state   state
@@ -93,6 +103,8 @@ func StartS3(ctx context.Context, options S3Options) (_ *S3Server, err error) {
 		SecretAccessKey: cmp.Or(options.SecretAccessKey, rand.Text()+rand.Text()),
 		StateDir:        state.dir,
 		program:         options.Assets.VersityGW,
+		address:         options.Address,
+		enter:           options.Enter,
 		state:           state,
 	}
 	defer func() {
@@ -112,7 +124,7 @@ func StartS3(ctx context.Context, options S3Options) (_ *S3Server, err error) {
 		if err == nil {
 			return s, nil
 		}
-		if !errors.Is(err, errPortTaken) || attempt == s3StartAttempts {
+		if !errors.Is(err, errPortTaken) || options.Address != "" || attempt == s3StartAttempts {
 			return nil, fmt.Errorf("starting an S3 server: %w%s", err, logTail(s.LogFile))
 		}
 	}
@@ -120,9 +132,12 @@ func StartS3(ctx context.Context, options S3Options) (_ *S3Server, err error) {
 
 // start runs the server on a port that is free now, and waits until it answers.
 func (s *S3Server) start(ctx context.Context) error {
-	address, err := freeAddress()
-	if err != nil {
-		return err
+	address := s.address
+	if address == "" {
+		var err error
+		if address, err = freeAddress(); err != nil {
+			return err
+		}
 	}
 	log, err := s.state.createLog(versityGW)
 	if err != nil {
@@ -134,10 +149,11 @@ func (s *S3Server) start(ctx context.Context) error {
 	// A path that only we know: whoever answers there is our server.
 	health := "/health-" + rand.Text()
 
-	s.process = s.state.guard.command(context.WithoutCancel(ctx), s.program,
+	command := append(slices.Clone(s.enter), s.program,
 		"--port", address, "--region", s.Region, "--health", health,
 		"--iam-dir", s.state.path(usersDir), "--iam-cache-disable",
 		"posix", "--sidecar", s.state.path(metadataDir), s.state.path(bucketsDir))
+	s.process = s.state.guard.command(context.WithoutCancel(ctx), command[0], command[1:]...)
 	s.process.Env = append(plainEnvironment(),
 		"ROOT_ACCESS_KEY_ID="+s.AccessKeyID, "ROOT_SECRET_ACCESS_KEY="+s.SecretAccessKey)
 	s.process.Stdout, s.process.Stderr = log, log

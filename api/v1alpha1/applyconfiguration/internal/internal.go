@@ -81,6 +81,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: com.github.bucketcors.bucketcors.api.v1alpha1.BucketCORSPolicyStatus
+      default:
+        observedGeneration: -1
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.BucketCORSPolicySpec
   map:
     fields:
@@ -176,6 +178,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: com.github.bucketcors.bucketcors.api.v1alpha1.BucketProviderStatus
+      default:
+        observedGeneration: -1
 - name: com.github.bucketcors.bucketcors.api.v1alpha1.BucketProviderSpec
   map:
     fields:
