@@ -104,6 +104,7 @@ test-differential: ## Compare answers with versitygw's own matcher (REQUESTS=200
 test-nightly: ## A million requests and hundreds of orders of events never tried before, and a minute of each fuzz test
 	@$(MAKE) test-differential REQUESTS=1000000 SEED=$$(date +%s)
 	go test ./controllers -run TestTheOrderOfEvents -timeout 60m -scenario=$$(date +%s) -scenarios=300
+	cd test/image && go test -count=1 -timeout 60m ./... -from-nothing
 	@$(MAKE) fuzz
 
 FUZZTIME ?= 1m

@@ -125,7 +125,7 @@ func (r *ProviderReconciler) check(ctx context.Context, provider *s3v1alpha1.Buc
 		return nil, err
 	}
 	if err := r.Connections.Check(ctx, connection); err != nil {
-		return failureOf(err), nil
+		return ofTheSpec(failureOf(err)), nil
 	}
 	if bad := badSelector(provider.Spec.Access); bad != "" {
 		return &bucket.Error{
@@ -134,6 +134,18 @@ func (r *ProviderReconciler) check(ctx context.Context, provider *s3v1alpha1.Buc
 		}, nil
 	}
 	return nil, nil
+}
+
+// ofTheSpec is a failure as the provider has it. What a policy waits for, its
+// provider mended, takes a change of the spec here.
+func ofTheSpec(failure *bucket.Error) *bucket.Error {
+	written := failure.Reason == bucket.InvalidEndpoint || failure.Reason == bucket.InvalidCABundle
+	if failure.Fate != bucket.Waiting || !written {
+		return failure
+	}
+	mine := *failure
+	mine.Fate = bucket.Invalid
+	return &mine
 }
 
 // publish writes the status when it changed and then, when it is stored, tells

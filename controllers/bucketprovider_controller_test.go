@@ -561,3 +561,16 @@ func expectBetween(t *testing.T, what string, got, shortest, longest time.Durati
 		t.Errorf("%s: %s is not between %s and %s", what, got, shortest, longest)
 	}
 }
+
+func TestWhatPoliciesWaitForTakesAChangeOfTheProvider(t *testing.T) {
+	for _, reason := range []bucket.Reason{bucket.InvalidEndpoint, bucket.InvalidCABundle} {
+		w := newProviderWorld(t, aProvider())
+		fault := &bucket.Error{Reason: reason, Fate: bucket.Waiting, Message: "as it is written it cannot be used"}
+		w.connections.fault = fault
+		_, next := w.mustPass()
+		expectBetween(t, "after "+string(reason), next, 0, 0)
+		if fault.Fate != bucket.Waiting {
+			t.Errorf("%s: policies get the fate %v", reason, fault.Fate)
+		}
+	}
+}

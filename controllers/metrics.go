@@ -42,7 +42,8 @@ func (r *PolicyReconciler) meter(policy *s3v1alpha1.BucketCORSPolicy, after s3v1
 			r.Meter.DriftCorrected()
 		}
 	}
-	if meta.IsStatusConditionTrue(after.Conditions, s3v1alpha1.ConditionReady) {
+	// A suspended policy is Ready, too, and nothing came of its change.
+	if ready := meta.FindStatusCondition(after.Conditions, s3v1alpha1.ConditionReady); ready != nil && ready.Reason == s3v1alpha1.ReasonReady {
 		if took, first := r.readiness.ready(policy, r.Clock.Now()); first {
 			r.Meter.PolicyReady(took)
 		}

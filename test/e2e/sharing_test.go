@@ -236,7 +236,7 @@ func TestTheRulesOfATeamThatPausesStayWhileOthersChangeTheirs(t *testing.T) {
 	// them.
 	others, _ := teamRules("others", 3)
 	a.apply(a.policyYAML("p", others, "sharing: Shared, suspend: true", "x"))
-	a.awaitCondition(soon, "p", s3v1alpha1.ConditionReady, metav1.ConditionUnknown, s3v1alpha1.ReasonSuspended)
+	a.awaitCondition(soon, "p", s3v1alpha1.ConditionReady, metav1.ConditionTrue, s3v1alpha1.ReasonSuspended)
 	rulesOfB, ruledB = teamRules("b", 4)
 	b.apply(b.policyYAML("p", rulesOfB, "sharing: Shared", "x"))
 	b.awaitReady("p")

@@ -4,6 +4,7 @@ package image_test
 
 import (
 	"archive/tar"
+	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -19,8 +20,11 @@ import (
 // version is one that the program can only have from the build.
 const version = "v0.0.0-test.1"
 
-// TestTwoBuildsGiveOneDigestAndItRuns compiles all of the product from nothing, once:
-// that takes minutes.
+// fromNothing has one of the two builds compile everything anew, which takes
+// minutes.
+var fromNothing = flag.Bool("from-nothing", false, "give the second build an empty build cache")
+
+// TestTwoBuildsGiveOneDigestAndItRuns builds in two directories, as two users.
 func TestTwoBuildsGiveOneDigestAndItRuns(t *testing.T) {
 	origin := commit(t)
 	first := clone(t, origin, "here")
@@ -29,8 +33,12 @@ func TestTwoBuildsGiveOneDigestAndItRuns(t *testing.T) {
 	modules := strings.TrimSpace(run(t, first, nil, "go", "env", "GOMODCACHE"))
 
 	one := makeImage(t, first, nil)
+	cache := strings.TrimSpace(run(t, first, nil, "go", "env", "GOCACHE"))
+	if *fromNothing {
+		cache = t.TempDir()
+	}
 	two := makeImage(t, second, []string{
-		"HOME=" + t.TempDir(), "GOCACHE=" + t.TempDir(), "GOMODCACHE=" + modules, "TZ=Asia/Tokyo", "LC_ALL=C", "USER=somebody",
+		"HOME=" + t.TempDir(), "GOCACHE=" + cache, "GOMODCACHE=" + modules, "TZ=Asia/Tokyo", "LC_ALL=C", "USER=somebody",
 	})
 	if one != two {
 		t.Errorf("two builds of one commit are not the same:\n%s%s", one, two)
