@@ -32,7 +32,7 @@ type BucketCORSPolicy struct {
 
 	// status is what is true of the buckets, as the operator last saw them.
 	// +optional
-	// +kubebuilder:default={"observedGeneration":-1}
+	// +default={"observedGeneration":-1}
 	Status BucketCORSPolicyStatus `json:"status,omitzero"`
 }
 

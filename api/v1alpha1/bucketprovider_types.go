@@ -33,7 +33,7 @@ type BucketProvider struct {
 
 	// status is what is true of the service, as the operator last saw it.
 	// +optional
-	// +kubebuilder:default={"observedGeneration":-1}
+	// +default={"observedGeneration":-1}
 	Status BucketProviderStatus `json:"status,omitzero"`
 }
 

@@ -15,8 +15,6 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/chromedp"
-
-	"github.com/bucketcors/bucketcors/internal/browser"
 )
 
 // complaint is what a browser says in its console about an answer, and the heading
@@ -100,7 +98,7 @@ func testConsole(t *testing.T, b *chromium) {
 func (b *chromium) complain(t *testing.T, c *complaint) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var answer browser.Answer = c.response
+		answer := c.response
 		if r.Method == http.MethodOptions {
 			answer = c.preflight
 		}
