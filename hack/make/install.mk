@@ -7,7 +7,7 @@ chart: ## Write the CRDs and the rules of roles into charts/bucketcors
 .PHONY: test-install
 test-install: $(KUSTOMIZE) bin/tools/kube-score ## The chart, config/default and dist/install.yaml on a real API server, with Helm's own library
 	@echo '==> go test ./test/install'
-	@cd test/install && $(GOTEST) ./...
+	@cd test/install && $(GOTEST_PLAIN) ./...
 
 KUBE_SCORE := $(TOOLS)/kube-score
 
