@@ -93,6 +93,8 @@ The cluster is the one of the pod, or of --kubeconfig or KUBECONFIG.`,
 			logger := zap.New(zap.UseFlagOptions(&logOptions))
 			ctrl.SetLogger(logger)
 			klog.SetLogger(logger)
+			// What the standard library has to say, such as of TLS handshakes, as well.
+			klog.CopyStandardLogTo("INFO")
 			return options.run(cmd.Context())
 		},
 	}

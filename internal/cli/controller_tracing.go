@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -59,6 +60,7 @@ func (o *tracingOptions) start(ctx context.Context) (*traces, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up --tracing: %w", err)
 	}
+	otel.SetLogger(ctrl.Log.WithName("opentelemetry"))
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { ctrl.Log.Error(err, "send traces") }))
 	return &traces{sdktrace.NewTracerProvider(sdktrace.WithBatcher(discreet{exporter}), sdktrace.WithResource(described))}, nil
 }
@@ -134,9 +136,17 @@ type discreetSpan struct {
 	sdktrace.ReadOnlySpan
 }
 
+// chosenByServers are the attributes in which a server may say anything, such as the
+// token that it was sent.
+var chosenByServers = []attribute.Key{"api.error_code", "aws.request_id"}
+
+// identifier is what these are of a server that means well.
+var identifier = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
 func (s discreetSpan) Attributes() []attribute.KeyValue {
 	return slices.DeleteFunc(slices.Clone(s.ReadOnlySpan.Attributes()), func(a attribute.KeyValue) bool {
-		return strings.HasSuffix(string(a.Key), "message")
+		return strings.HasSuffix(string(a.Key), "message") ||
+			slices.Contains(chosenByServers, a.Key) && !identifier.MatchString(a.Value.AsString())
 	})
 }
 

@@ -66,9 +66,17 @@ func TestTracesTellOfPassesAndTheirRequestsWithoutSecrets(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+collector.Listener.Addr().String())
 	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")
 	const secretKey = "wJalrXUtnFEMI-K7MDENG-SECRETEXAMPLE"
+	const sessionToken = "FwoGZXIvYXdzEBYaDSESSIONTOKENEXAMPLE/+=FwoGZXIvYXdzEBYaDSESSIONTOKENEXAMPLE"
+	// It gives back what it gets wherever there is room.
 	storage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		code := "AccessDenied"
+		w.Header().Set("X-Amz-Request-Id", "4442587FB7D0A2F9")
+		if token := r.Header.Get("X-Amz-Security-Token"); token != "" {
+			code = token
+			w.Header().Set("X-Amz-Request-Id", r.Header.Get("Authorization"))
+		}
 		w.WriteHeader(http.StatusForbidden)
-		_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code><Message>"+r.Header.Get("Authorization")+"</Message></Error>")
+		_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code><Message>"+r.Header.Get("Authorization")+"</Message></Error>")
 	}))
 	t.Cleanup(storage.Close)
 	cluster := httptest.NewServer(http.NotFoundHandler())
@@ -110,6 +118,7 @@ func TestTracesTellOfPassesAndTheirRequestsWithoutSecrets(t *testing.T) {
 		}
 		return reconcile.Result{}, errors.Join(
 			read(ctx, bucket.Provider{Name: "keys", Endpoint: storage.URL, Credentials: &bucket.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secretKey}}),
+			read(ctx, bucket.Provider{Name: "session", Endpoint: storage.URL, Credentials: &bucket.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secretKey, SessionToken: sessionToken}}),
 			// The SDK quotes the output of a program that it does not understand.
 			read(ctx, bucket.Provider{Name: "own", Endpoint: storage.URL}),
 		)
@@ -130,13 +139,13 @@ func TestTracesTellOfPassesAndTheirRequestsWithoutSecrets(t *testing.T) {
 
 	sent := collector.received()
 	for _, want := range []string{
-		"service.name", "bucketcors", "deployment.environment", "Reconcile BucketCORSPolicy", "team-a", "web-uploads", "S3.GetBucketCors", "AccessDenied", "/apis/in-a-pass",
+		"service.name", "bucketcors", "deployment.environment", "Reconcile BucketCORSPolicy", "team-a", "web-uploads", "S3.GetBucketCors", "AccessDenied", "4442587FB7D0A2F9", "/apis/in-a-pass",
 	} {
 		if !strings.Contains(sent, want) {
 			t.Errorf("the traces do not tell %q", want)
 		}
 	}
-	for _, unwanted := range []string{secretKey, "AKIDEXAMPLE", "BEARERTOKENEXAMPLE", "/apis/a-watch"} {
+	for _, unwanted := range []string{secretKey, "AKIDEXAMPLE", "SESSIONTOKENEXAMPLE", "Signature=", "BEARERTOKENEXAMPLE", "/apis/a-watch"} {
 		if strings.Contains(sent, unwanted) {
 			t.Errorf("the traces tell %q", unwanted)
 		}

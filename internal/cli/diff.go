@@ -79,6 +79,8 @@ func (o *diffOptions) check(cmd *cobra.Command) error {
 		return fmt.Errorf("--endpoint and --region say where the buckets are, and not which policies are meant: name a file with -f, as in: %s", firstLine(cmd.Example))
 	case len(o.files) > 0 && o.allNamespaces:
 		return errors.New("--all-namespaces is for the policies of the cluster: leave out it or -f")
+	case o.recursive && len(o.files) == 0:
+		return errors.New("--recursive is about the directories of -f: name one, or leave out --recursive")
 	case o.allNamespaces && cmd.Flags().Changed("namespace"):
 		return errors.New("--namespace is one and --all-namespaces are all: leave out one of them")
 	}
@@ -226,16 +228,21 @@ func (t *diffTarget) name() string {
 }
 
 // repeats reports whether one of the comparisons before is the same: of a bucket
-// that policies share, each tells all.
+// that policies share, each tells all. What has another region or other rules may be
+// another bucket of that name: in another partition of AWS, or of another tenant.
 func (c compared) repeats(before []compared) bool {
 	for _, b := range before {
-		if b.location.Name == c.location.Name && b.in.Endpoint == c.in.Endpoint && b.reason == "" && c.reason == "" &&
-			b.name() != c.name() && cors.Equal(b.preview.Desired, c.preview.Desired) && cors.Equal(c.preview.Desired, b.preview.Desired) {
+		if b.location.Name == c.location.Name && b.in.Endpoint == c.in.Endpoint && b.in.Region == c.in.Region && b.reason == "" && c.reason == "" &&
+			b.name() != c.name() && equalBothWays(b.preview.Desired, c.preview.Desired) && equalBothWays(b.live, c.live) {
 			return true
 		}
 	}
 	return false
 }
+
+// equalBothWays reports whether two configurations are the same, IDs that are missing
+// in one of them included.
+func equalBothWays(a, b cors.Configuration) bool { return cors.Equal(a, b) && cors.Equal(b, a) }
 
 // undoing are the changes that lead back to where others began.
 func undoing(changes []cors.Change) []cors.Change {

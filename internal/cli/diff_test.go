@@ -9,6 +9,11 @@ import (
 	"testing"
 
 	"github.com/schollz/progressbar/v3"
+
+	"github.com/bucketcors/bucketcors/api/v1alpha1"
+	"github.com/bucketcors/bucketcors/controllers"
+	"github.com/bucketcors/bucketcors/internal/bucket"
+	"github.com/bucketcors/bucketcors/internal/cors"
 )
 
 // sharedPolicies are two that share a bucket.
@@ -76,6 +81,47 @@ func TestDiffOfARealServer(t *testing.T) {
 			t.Errorf("%v, %s", err, stdout)
 		}
 	})
+}
+
+func TestABucketThatPoliciesShareIsToldOnce(t *testing.T) {
+	rules := func(id string) cors.Configuration {
+		return cors.Configuration{Rules: []cors.Rule{{ID: id, AllowedOrigins: []string{"*"}, AllowedMethods: []string{"GET"}}}}
+	}
+	told := func(policy string, change func(*compared)) compared {
+		c := compared{
+			diffTarget: &diffTarget{policy: new(namingPolicy(func(p *v1alpha1.BucketCORSPolicy) { p.Name = policy })), location: bucket.Location{Name: "web-a"}},
+			state:      diffDifferent, live: rules("a"), preview: controllers.Preview{Desired: rules("b")},
+		}
+		c.in.Endpoint, c.in.Region = "https://s3.example", "us-east-1"
+		if change != nil {
+			change(&c)
+		}
+		return c
+	}
+	before := []compared{told("p", nil)}
+	for name, test := range map[string]struct {
+		next compared
+		want bool
+	}{
+		"by another policy":      {told("q", nil), true},
+		"by the same":            {told("p", nil), false},
+		"of another name":        {told("q", func(c *compared) { c.location.Name = "web-b" }), false},
+		"at another endpoint":    {told("q", func(c *compared) { c.in.Endpoint = "https://elsewhere.example" }), false},
+		"in another partition":   {told("q", func(c *compared) { c.in.Region = "cn-north-1" }), false},
+		"of another tenant":      {told("q", func(c *compared) { c.live = rules("c") }), false},
+		"with an id less on it":  {told("q", func(c *compared) { c.live = rules("") }), false},
+		"that is to be another":  {told("q", func(c *compared) { c.preview.Desired = rules("c") }), false},
+		"that is to have no id":  {told("q", func(c *compared) { c.preview.Desired = rules("") }), false},
+		"that could not be read": {told("q", func(c *compared) { c.reason = "Timeout" }), false},
+	} {
+		if got := test.next.repeats(before); got != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	before[0].live = rules("")
+	if told("q", nil).repeats(before) {
+		t.Error("one with an id more on it")
+	}
 }
 
 func TestProgressIsForTerminalsAlone(t *testing.T) {

@@ -41,7 +41,7 @@ policies, which everybody may read who may view the namespace.
 Exit status: 0 fine, also with nothing saved, 2 could not.`,
 		Example: `  bucketcors history web-uploads -n team-a
   bucketcors history --bucket team-a-uploads -A
-  bucketcors history -n team-a --revision web-uploads-81cfecfb87c7ea61011b`,
+  bucketcors history -n team-a --revision web-uploads-0fa943af6096085ae519`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: interruptible(func(cmd *cobra.Command, words []string) error {
 			return options.run(cmd, strings.Join(words, ""))
@@ -68,24 +68,37 @@ func firstArgument(words cobra.CompletionFunc) cobra.CompletionFunc {
 	}
 }
 
-func (o *historyOptions) run(cmd *cobra.Command, policy string) error {
-	if o.allNamespaces && (policy != "" || o.revision != "" || cmd.Flags().Changed("namespace")) {
+// check refuses flags that make no sense together.
+func (o *historyOptions) check(cmd *cobra.Command, policy string) error {
+	switch {
+	case o.allNamespaces && (policy != "" || o.revision != "" || cmd.Flags().Changed("namespace")):
 		return errors.New("--all-namespaces tells of all policies: leave it out, and name the namespace with -n")
+	case o.revision != "" && (policy != "" || o.bucket != ""):
+		return errors.New("--revision is one alone: leave out the policy and --bucket, or --revision to list all of theirs")
+	case o.revision != "" && cmd.Flags().Changed("output"):
+		return errors.New("--revision prints the JSON of the aws command: leave out --output")
+	}
+	return nil
+}
+
+func (o *historyOptions) run(cmd *cobra.Command, policy string) error {
+	if err := o.check(cmd, policy); err != nil {
+		return err
 	}
 	c, err := o.cluster.connect()
 	if err != nil {
 		return err
 	}
 	if o.revision != "" {
-		saved, err := c.saved(cmd.Context(), c.namespace, o.revision)
+		saved, err := c.saved(cmd.Context(), cmd.Root().DisplayName(), c.namespace, o.revision)
 		if err != nil {
 			return err
 		}
-		text, err := cors.FormatJSON(saved.configuration)
+		text, err := rulesText(saved.configuration)
 		if err != nil {
 			return fmt.Errorf("ControllerRevision %s: %w", o.revision, err)
 		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSpace(string(text)))
+		_, err = fmt.Fprint(cmd.OutOrStdout(), text)
 		return err
 	}
 	namespace := c.namespace
@@ -165,7 +178,8 @@ func (s savedRevision) time() string {
 	return s.foundAt.UTC().Format(time.RFC3339)
 }
 
-// historyEntry is a saved configuration for programs.
+// historyEntry is a saved configuration for programs. Its fields are stable; there
+// may be more of them one day.
 type historyEntry struct {
 	Namespace     string          `json:"namespace"`
 	Policy        string          `json:"policy"`
@@ -173,7 +187,7 @@ type historyEntry struct {
 	Service       string          `json:"service"`
 	Revision      string          `json:"revision"`
 	Why           string          `json:"why"`
-	FoundAt       string          `json:"foundAt"`
+	FoundAt       string          `json:"foundAt,omitempty"`
 	Configuration json.RawMessage `json:"configuration,omitempty"`
 	Error         string          `json:"error,omitempty"`
 }
@@ -182,7 +196,10 @@ func historyJSON(cmd *cobra.Command, all []savedRevision) error {
 	entries := make([]historyEntry, 0, len(all))
 	for _, s := range all {
 		entry := historyEntry{
-			Namespace: s.namespace, Policy: s.policy, Bucket: s.bucket, Service: s.service, Revision: s.name, Why: s.why, FoundAt: s.time(),
+			Namespace: s.namespace, Policy: s.policy, Bucket: s.bucket, Service: s.service, Revision: s.name, Why: s.why,
+		}
+		if !s.foundAt.IsZero() {
+			entry.FoundAt = s.time()
 		}
 		text, err := cors.FormatJSON(s.configuration)
 		switch {
@@ -199,4 +216,23 @@ func historyJSON(cmd *cobra.Command, all []savedRevision) error {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(entries)
+}
+
+// rulesText is a configuration in the JSON of the aws command, with a line feed at
+// the end, and without the control characters that JSON lets pass and a terminal
+// would obey.
+func rulesText(c cors.Configuration) (string, error) {
+	text, err := cors.FormatJSON(c)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, r := range string(text) {
+		if r >= 0x7f && r < 0xa0 {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String(), nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/bucket"
@@ -165,6 +166,9 @@ func (o *importOptions) service(cmd *cobra.Command) (service, *cluster, error) {
 	provider, err := c.provider(cmd.Context(), name)
 	if _, missing := errors.AsType[*noProviderError](err); missing {
 		return service{}, nil, fmt.Errorf("%w: name another with --provider, or say where the buckets are with --region or --endpoint", err)
+	}
+	if apierrors.IsForbidden(err) {
+		return service{}, nil, fmt.Errorf("%w, or say where the buckets are with --endpoint or --region", err)
 	}
 	if err != nil {
 		return service{}, nil, err

@@ -16,7 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// kustomizationFile is the one that is written, of those that kustomize reads.
+// kustomizationFile is the one that is written, of those that kustomize reads, unless
+// another is there to be overwritten: of two it reads none.
 const kustomizationFile = "kustomization.yaml"
 
 var kustomizationFiles = []string{kustomizationFile, "kustomization.yml", "Kustomization"}
@@ -84,7 +85,7 @@ func (o *importOptions) write(cmd *cobra.Command, policies []*importedBucket) er
 	for _, p := range policies {
 		files = append(files, newFile{filepath.Join(o.directory, p.file()), p.manifest})
 	}
-	files = append(files, newFile{filepath.Join(o.directory, kustomizationFile), kustomization})
+	files = append(files, newFile{kustomizationIn(o.directory), kustomization})
 	if err := writeAll(files, o.force); err != nil {
 		return err
 	}
@@ -97,6 +98,17 @@ func policyCount(n int) string {
 		return "1 policy"
 	}
 	return fmt.Sprintf("%d policies", n)
+}
+
+// kustomizationIn is the file of a directory that kustomize reads, or is to read.
+func kustomizationIn(directory string) string {
+	for _, name := range kustomizationFiles {
+		path := filepath.Join(directory, name)
+		if _, err := os.Lstat(path); err == nil {
+			return path
+		}
+	}
+	return filepath.Join(directory, kustomizationFile)
 }
 
 // kustomizationOf lists the files of policies.
@@ -158,12 +170,16 @@ func writeWhole(f newFile, force bool) (err error) {
 	if force {
 		return os.Rename(temporary, f.path)
 	}
-	switch err := os.Link(temporary, f.path); {
-	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%s is there already: take another directory, or --force to overwrite it", f.path)
-	case err != nil:
-		// A file system without links. Whether the file is there was asked before.
-		return os.Rename(temporary, f.path)
+	if err := os.Link(temporary, f.path); err == nil {
+		return nil
 	}
-	return nil
+	// The file is there, or the file system has no links and cannot rule out that it
+	// comes between these two.
+	switch _, err := os.Lstat(f.path); {
+	case err == nil:
+		return fmt.Errorf("%s is there already: take another directory, or --force to overwrite it", f.path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return os.Rename(temporary, f.path)
 }

@@ -149,10 +149,10 @@ func (r *importReport) end(cmd *cobra.Command) error {
 		note(cmd, "%s", printable(n))
 	}
 	if n := len(r.managed); n > 0 {
-		note(cmd, "left out %s that policies have already: %s", count(n, "bucket"), few(r.managed))
+		note(cmd, "left out %s that policies have already: %s", count(n, "bucket"), printable(few(r.managed)))
 	}
 	if n := len(r.bare); n > 0 {
-		note(cmd, "left out %s without CORS rules: %s", count(n, "bucket"), few(r.bare))
+		note(cmd, "left out %s without CORS rules: %s", count(n, "bucket"), printable(few(r.bare)))
 	}
 	for _, line := range r.refused {
 		note(cmd, "%s", printable(line))

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -176,6 +177,9 @@ func TestImportOfARealServer(t *testing.T) {
 				t.Errorf("status %d, %s%s, %s", status, stdout, stderr, files(directory))
 			}
 			status, _, stderr = runCommand(t, at("--bucket", "team-a-*", "--output-dir", directory, "--force")...)
+			if n := len(files(directory)); n != 13 {
+				t.Errorf("%d files beside %s: kustomize reads no directory with two kustomizations", n, there)
+			}
 			if content, err := os.ReadFile(filepath.Join(directory, "team-a-02.yaml")); status != exitOK || err != nil || string(content) == "mine" {
 				t.Errorf("status %d, %s, %s, %v", status, stderr, content, err)
 			}
@@ -204,6 +208,29 @@ func TestImportOfARealServer(t *testing.T) {
 			t.Errorf("status %d, %s%s", status, stdout, stderr)
 		}
 	})
+}
+
+func TestNamesThatAServerListsMoveNoCursor(t *testing.T) {
+	var r importReport
+	r.managed, r.bare = []string{"a\u009b (team-a/p)"}, []string{"b\n\u009bc"}
+	cmd, stdout, stderr := saying(t.Context())
+	if err := r.end(cmd); !errors.Is(err, errNo) || stdout.String() != "" ||
+		stderr.String() != "note: left out 1 bucket that policies have already: a\uFFFD (team-a/p)\nnote: left out 1 bucket without CORS rules: b\uFFFD\uFFFDc\n" {
+		t.Errorf("%v, %q", err, stderr)
+	}
+}
+
+func TestAKustomizationOfAnyNameIsTheOneThatIsOverwritten(t *testing.T) {
+	directory := t.TempDir()
+	if got := kustomizationIn(directory); got != filepath.Join(directory, "kustomization.yaml") {
+		t.Error(got)
+	}
+	for _, name := range []string{"Kustomization", "kustomization.yml", "kustomization.yaml"} {
+		writeIn(t, directory, name, "{}")
+		if got := kustomizationIn(directory); got != filepath.Join(directory, name) {
+			t.Errorf("%s and not %s", got, name)
+		}
+	}
 }
 
 func TestFilesThatCannotAllBeWrittenAreNotThere(t *testing.T) {

@@ -61,6 +61,9 @@ func (f *liveFlags) check(cmd *cobra.Command) error {
 	if err := f.place.check(cmd); err != nil {
 		return err
 	}
+	if err := f.checkSigning(cmd); err != nil {
+		return err
+	}
 	if !f.named(cmd) {
 		for _, name := range []string{"addressing", "dialect"} {
 			if cmd.Flags().Changed(name) {
@@ -73,6 +76,14 @@ func (f *liveFlags) check(cmd *cobra.Command) error {
 		if cmd.Flags().Changed(name) {
 			return fmt.Errorf("--%s is about a cluster, and --endpoint and --region take its place: leave out one of them", name)
 		}
+	}
+	return nil
+}
+
+// checkSigning refuses a namespace of Secrets that nobody reads.
+func (f *liveFlags) checkSigning(cmd *cobra.Command) error {
+	if cmd.Flags().Changed("operator-namespace") && !f.providerCredentials && !f.named(cmd) {
+		return errors.New("--operator-namespace is where the Secret of --provider-credentials is: add that, or leave out both")
 	}
 	return nil
 }

@@ -153,7 +153,8 @@ func (c *cluster) policies(ctx context.Context, namespace string) ([]v1alpha1.Bu
 	return list.Items, nil
 }
 
-// provider is a BucketProvider by its name.
+// provider is a BucketProvider by its name. The error matches apierrors.IsForbidden
+// where it may not be read.
 func (c *cluster) provider(ctx context.Context, name string) (*v1alpha1.BucketProvider, error) {
 	var found v1alpha1.BucketProvider
 	err := c.Get(ctx, types.NamespacedName{Name: name}, &found)
@@ -161,8 +162,7 @@ func (c *cluster) provider(ctx context.Context, name string) (*v1alpha1.BucketPr
 	case apierrors.IsNotFound(err) && !meta.IsNoMatchError(err):
 		return nil, &noProviderError{name: name, host: c.host}
 	case apierrors.IsForbidden(err):
-		return nil, fmt.Errorf("%w; have the ClusterRole bucketcors-provider-viewer, or say where the buckets are with --endpoint or --region",
-			c.failure("get BucketProvider "+name, err))
+		return nil, fmt.Errorf("%w; have the ClusterRole bucketcors-provider-viewer", c.failure("get BucketProvider "+name, err))
 	case err != nil:
 		return nil, c.failure("get BucketProvider "+name, err)
 	}

@@ -25,8 +25,10 @@ import (
 // ControllerRevision.
 type savedRevision struct {
 	namespace, name string
-	// policy is the name of the policy that it belongs to.
+	// policy is the name of the policy that it belongs to, and policyUID tells that
+	// from others that had the name; empty when it belongs to none.
 	policy          string
+	policyUID       types.UID
 	bucket, service string
 	// why is one of the reasons of revisions, such as Original.
 	why string
@@ -37,6 +39,9 @@ type savedRevision struct {
 	broken error
 }
 
+// policyKind is the kind of the owners of what was saved.
+const policyKind = "BucketCORSPolicy"
+
 // readSaved reads a ControllerRevision that has the label of ours.
 func readSaved(revision *appsv1.ControllerRevision) savedRevision {
 	s := savedRevision{
@@ -45,8 +50,9 @@ func readSaved(revision *appsv1.ControllerRevision) savedRevision {
 		service: revision.Annotations[v1alpha1.RevisionServiceAnnotation],
 		why:     revision.Annotations[v1alpha1.RevisionReasonAnnotation],
 	}
-	if owner := metav1.GetControllerOfNoCopy(revision); owner != nil {
-		s.policy = owner.Name
+	if owner := metav1.GetControllerOfNoCopy(revision); owner != nil && owner.Kind == policyKind &&
+		strings.HasPrefix(owner.APIVersion, v1alpha1.SchemeGroupVersion.Group+"/") {
+		s.policy, s.policyUID = owner.Name, owner.UID
 	}
 	s.foundAt, _ = time.Parse(time.RFC3339, revision.Annotations[v1alpha1.RevisionTimeAnnotation])
 	s.configuration, s.broken = cors.ParseJSON(revision.Data.Raw)
@@ -75,14 +81,15 @@ func (c *cluster) allSaved(ctx context.Context, namespace string) ([]savedRevisi
 	return all, nil
 }
 
-// saved is one that was saved, which can be read.
-func (c *cluster) saved(ctx context.Context, namespace, name string) (savedRevision, error) {
+// saved is one that was saved, which can be read. called is how people call this
+// program.
+func (c *cluster) saved(ctx context.Context, called, namespace, name string) (savedRevision, error) {
 	var revision appsv1.ControllerRevision
 	err := c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &revision)
 	switch {
 	case apierrors.IsNotFound(err):
-		return savedRevision{}, fmt.Errorf("namespace %s has no ControllerRevision %q: bucketcors history lists those that there are, of another namespace with -n",
-			namespace, name)
+		return savedRevision{}, fmt.Errorf("namespace %s has no ControllerRevision %q: %s history lists those that there are, of another namespace with -n",
+			namespace, name, called)
 	case err != nil:
 		return savedRevision{}, c.failure(fmt.Sprintf("get ControllerRevision %s in namespace %s", name, namespace), err)
 	}
@@ -102,7 +109,7 @@ func (f *clusterFlags) completeRevisions(cmd *cobra.Command, _ []string, _ strin
 		all, err := c.allSaved(ctx, c.namespace)
 		var words []string
 		for _, s := range all {
-			words = append(words, fmt.Sprintf("%s\t%s of %s, %s", s.name, s.why, s.bucket, s.time()))
+			words = append(words, s.name+"\t"+printable(fmt.Sprintf("%s of %s, %s", s.why, s.bucket, s.time())))
 		}
 		return words, err
 	})

@@ -58,7 +58,7 @@ func TestWithoutCredentialsAPersonIsToldWhatToSet(t *testing.T) {
 
 func TestLiveVerbsRefuseWhatCannotBeMeant(t *testing.T) {
 	signAs(t, "key", "secret")
-	policy := write(t, "policy.yaml", probedPolicy)
+	policy, two := write(t, "policy.yaml", probedPolicy), write(t, "two.yaml", sharedPolicies)
 	for arguments, want := range map[string]string{
 		"diff":                                 "there is no kubeconfig: set --kubeconfig or KUBECONFIG",
 		"diff -f POLICY":                       "there is no kubeconfig: set --kubeconfig or KUBECONFIG, or say where the buckets are with --region, such as --region eu-west-1, or with --endpoint",
@@ -70,6 +70,10 @@ func TestLiveVerbsRefuseWhatCannotBeMeant(t *testing.T) {
 		"diff -f POLICY --region x --as y":     "--as is about a cluster, and --endpoint and --region take its place",
 		"diff -f POLICY --region -x":           "cannot be the name of a region",
 		"diff -f POLICY --bucket b --region x": `none of 1 policy has the bucket "b"`,
+		"diff -f TWO --bucket b --region x":    `none of 2 policies has the bucket "b"`,
+		"diff -R":                              "--recursive is about the directories of -f",
+		"diff --operator-namespace x":          "--operator-namespace is where the Secret of --provider-credentials is",
+		"import --all --operator-namespace x":  "--operator-namespace is where the Secret of --provider-credentials is",
 		"diff -f missing.yaml --region x":      "missing.yaml: no such file",
 		"import":                               "which buckets? Name them with --bucket or --from-file, or take --all",
 		"import b":                             `unexpected "b": name buckets with --bucket, as in: bucketcors import --bucket b`,
@@ -81,7 +85,7 @@ func TestLiveVerbsRefuseWhatCannotBeMeant(t *testing.T) {
 		"import --bucket b --provider A":       `--provider "A" cannot be the name of a BucketProvider`,
 		"import --bucket b --mode x":           `unknown mode "x"`,
 	} {
-		status, stdout, stderr := runCommand(t, strings.Fields(strings.ReplaceAll(arguments, "POLICY", policy))...)
+		status, stdout, stderr := runCommand(t, strings.Fields(strings.NewReplacer("POLICY", policy, "TWO", two).Replace(arguments))...)
 		if status != exitCouldNot || stdout != "" || !strings.Contains(stderr, want) {
 			t.Errorf("%s: status %d, %q is missing in %s%s", arguments, status, want, stdout, stderr)
 		}

@@ -30,14 +30,16 @@ func TestWhatWasOnABucketIsListedAndPutBack(t *testing.T) {
 	}
 	p.expectRun(2, []string{"history", "-n", s.name, "--revision", "nobody"}, `has no ControllerRevision "nobody"`)
 
-	// What would change, and nothing else.
-	p.expectRun(1, []string{"restore", a, "-n", s.name}, "https://evil.example", "nothing was changed: --yes puts it back")
-	// The policy would undo it.
+	// What would change, and nothing else: the policy would undo it.
+	p.expectRun(1, []string{"restore", a, "-n", s.name}, "https://evil.example",
+		"nothing was changed, and with --yes nothing would be: policy "+s.name+"/p enforces its rules")
 	p.expectRun(2, []string{"restore", a, "-n", s.name, "--yes"},
 		"policy "+s.name+"/p enforces its rules", "kubectl patch bcp/p -n "+s.name)
 	s.expectLive("a", uploadsConfiguration())
 
 	s.kubectl("patch", "bcp/p", "-n", s.name, "--type=merge", "-p", `{"spec":{"suspend":true}}`)
+	p.expectRun(1, []string{"restore", a, "-n", s.name}, "nothing was changed: --yes puts it back")
+	s.expectLive("a", uploadsConfiguration())
 	p.expectRun(0, []string{"restore", a, "-n", s.name, "--yes"}, "what it had until now:", "https://app.example.com", "has again what it had at")
 	s.expectLive("a", foreignConfiguration())
 	p.expectRun(0, []string{"restore", a, "-n", s.name, "--yes"}, "has it: nothing to do")
@@ -65,6 +67,11 @@ func TestOnlyWhatBelongsToABucketIsPutBack(t *testing.T) {
 	// One of a bucket that was elsewhere.
 	s.kubectl("annotate", "controllerrevision", original, "-n", s.name, "--overwrite", "s3.bucketcors.dev/service=https://elsewhere.example")
 	p.expectRun(2, []string{"restore", original, "-n", s.name, "--yes"}, `was on "https://elsewhere.example" when it was saved`)
+	s.kubectl("annotate", "controllerrevision", original, "-n", s.name, "--overwrite", "s3.bucketcors.dev/service="+s.bucketStatus("p", "a").Service)
+
+	// One that an earlier policy of the name has left behind.
+	s.kubectl("patch", "controllerrevision", original, "-n", s.name, "--type=json", "-p", `[{"op": "replace", "path": "/metadata/ownerReferences/0/uid", "value": "another"}]`)
+	p.expectRun(2, []string{"restore", original, "-n", s.name, "--yes"}, "another policy "+s.name+"/p saved it, which is gone", "aws s3api put-bucket-cors")
 	s.expectLive("a", uploadsConfiguration())
 }
 
