@@ -4,9 +4,11 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -46,9 +48,10 @@ func NewJudge(cached client.Client) *Judge {
 	return &Judge{&PolicyReconciler{Client: cached}}
 }
 
-// Judge judges a policy as it is going to be stored, among all that there are. An
-// error is that the cluster could not be asked.
-func (j *Judge) Judge(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (Judgement, error) {
+// Judge judges a policy as it is going to be stored, among all that there are, in
+// place of the one before; nil for a new one. An error is that the cluster could not be
+// asked, or that it takes too long.
+func (j *Judge) Judge(ctx context.Context, before, policy *s3v1alpha1.BucketCORSPolicy) (Judgement, error) {
 	provider, err := j.reader.provider(ctx, providerName(policy))
 	if err != nil {
 		return Judgement{}, err
@@ -63,22 +66,33 @@ func (j *Judge) Judge(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) 
 			return Judgement{}, err
 		}
 	}
-	return judge(policy, provider, who, rivals), nil
+	return judge(ctx, before, policy, provider, who, rivals)
 }
 
-// judge is what becomes of a policy of a tenant. The provider is nil when it does
-// not exist; rivals are the policies that name a bucket, by its name.
+// judge is what becomes of a policy of a tenant. The policy before is nil when there
+// is none, the provider when it does not exist; rivals are the policies that name a
+// bucket, by its name. An error is that the context is done.
 //
-// What accept finds hopeless is refused, with one exception: without the provider
+// What accept finds hopeless is refused, with two exceptions. Without the provider
 // nobody knows which kind of server the rules are for, so that those are refused only
-// which are wrong for every kind. Whatever else is in the way may be mended by
-// others, in whatever order things are applied.
-func judge(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProvider, who tenant, rivals map[string][]claimant) Judgement {
+// which are wrong for every kind. And a change of something else is let through, such
+// as spec.suspend: the rules may have been fine when they were stored. Whatever else
+// is in the way may be mended by others, in whatever order things are applied.
+func judge(ctx context.Context, before, policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProvider, who tenant, rivals map[string][]claimant) (Judgement, error) {
 	dialect := dialectOf(provider)
 	a := accept(policy, provider, who)
+	wrong := a.hopeless() && provider != nil
+	if a.hopeless() && provider == nil {
+		var err error
+		if wrong, err = wrongForAll(ctx, policy, a.rules); err != nil {
+			return Judgement{}, err
+		}
+	}
 	var j Judgement
 	switch {
-	case a.hopeless() && (provider != nil || wrongForAll(policy, a.rules)):
+	case wrong && before != nil && expectsAlike(before, policy):
+		j.warn("the policy is not accepted, as before: %s", a.message)
+	case wrong:
 		j.Refusals = refusals(policy, a.rules, dialect)
 	case a.hopeless():
 		j.warn("there is no BucketProvider named %q, and unless it is of another kind of server than %s, the policy will not be accepted: %s",
@@ -93,10 +107,29 @@ func judge(policy *s3v1alpha1.BucketCORSPolicy, provider *s3v1alpha1.BucketProvi
 			j.warn("the policy is not accepted yet: %s", a.message)
 		}
 	}
+	if err := inTime(ctx); err != nil {
+		return Judgement{}, err
+	}
 	if a.reason != s3v1alpha1.ReasonInvalidRules {
 		j.lint(policy, a.rules, dialect)
 	}
-	return j
+	return j, nil
+}
+
+// inTime is the error that a judgement takes longer than anybody waits for it. It is
+// asked between steps that take seconds for the largest policies.
+func inTime(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return errors.New("that takes too long")
+	}
+	return nil
+}
+
+// expectsAlike is whether two policies have the same in all that one can be refused
+// for.
+func expectsAlike(a, b *s3v1alpha1.BucketCORSPolicy) bool {
+	return providerName(a) == providerName(b) && shares(a) == shares(b) &&
+		equality.Semantic.DeepEqual(a.Spec.Rules, b.Spec.Rules) && equality.Semantic.DeepEqual(a.Spec.Expectations, b.Spec.Expectations)
 }
 
 // warn adds a warning.
@@ -116,9 +149,18 @@ func (j *Judgement) lint(policy *s3v1alpha1.BucketCORSPolicy, rules cors.Configu
 	}
 }
 
-// wrongForAll is whether no kind of server there is would do for a policy.
-func wrongForAll(policy *s3v1alpha1.BucketCORSPolicy, rules cors.Configuration) bool {
-	return !slices.ContainsFunc(cors.Dialects(), func(d *cors.Dialect) bool { return judgeRules(policy, rules, d) == nil })
+// wrongForAll is whether no kind of server there is would do for a policy. An error
+// is that the context is done.
+func wrongForAll(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy, rules cors.Configuration) (bool, error) {
+	for _, dialect := range cors.Dialects() {
+		if err := inTime(ctx); err != nil {
+			return false, err
+		}
+		if judgeRules(policy, rules, dialect) == nil {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // refusals are the mistakes for which judgeRules does not accept the rules of a

@@ -62,8 +62,12 @@ func TestAForeignChangeIsCountedWhenItIsSeenAndWhenItIsPutRight(t *testing.T) {
 
 	w.later(2 * settleTime)
 	w.s3.live["assets"] = third
-	w.mustPass(policy)
+	policy = w.mustPass(policy)
 	w.meter.expect(t, "of another that is put right at once", "drift detected", "drift corrected")
+
+	w.edit(policy, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Rules = rulesFor("https://new.example") })
+	w.mustPass(policy)
+	w.meter.expect(t, "of a status that still tells of it", "ready after 0s")
 }
 
 func TestAPolicyThatObservesCountsEachForeignChangeOnce(t *testing.T) {
@@ -140,11 +144,36 @@ func TestATimeToReadyIsNotCountedAgainByACacheThatIsBehind(t *testing.T) {
 	if _, first := log.ready(policy, noon.Add(time.Minute)); first {
 		t.Error("it is counted again")
 	}
+	behind := policy.DeepCopy()
+	behind.Generation--
+	log.begin(behind, noon.Add(time.Minute))
+	log.begin(policy, noon.Add(time.Minute))
+	if _, first := log.ready(policy, noon.Add(time.Minute)); first {
+		t.Error("it is counted again after an older generation")
+	}
 	replaced := policy.DeepCopy()
 	replaced.UID, replaced.Generation, replaced.CreationTimestamp = "another", 1, *at(noon.Add(2 * time.Minute))
 	log.begin(replaced, noon.Add(3*time.Minute))
 	if took, first := log.ready(replaced, noon.Add(3*time.Minute)); took != time.Minute || !first {
 		t.Errorf("one of the same name that came later: %s, %t", took, first)
+	}
+}
+
+func TestATimeToReadyIsOfOneGenerationOfOnePolicy(t *testing.T) {
+	var log readinessLog
+	policy := aPolicy("assets")
+	log.begin(policy, noon)
+	newer, another := policy.DeepCopy(), policy.DeepCopy()
+	newer.Generation++
+	another.UID = "another"
+	for what, other := range map[string]*s3v1alpha1.BucketCORSPolicy{"a generation that has not begun": newer, "another policy of the same name": another} {
+		if _, first := log.ready(other, noon.Add(time.Second)); first {
+			t.Errorf("%s is counted", what)
+		}
+	}
+	// The clock of the node was set back.
+	if took, first := log.ready(policy, noon.Add(-time.Hour)); took != 0 || !first {
+		t.Errorf("got %s, %t", took, first)
 	}
 }
 

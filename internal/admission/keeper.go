@@ -63,6 +63,8 @@ type Keeper struct {
 	FieldOwner string
 
 	serving atomic.Pointer[served]
+	// behind is whether a newer certificate than the one that is served is kept.
+	behind bool
 }
 
 // served is a certificate that is served.
@@ -98,6 +100,9 @@ func (k *Keeper) Start(ctx context.Context) error {
 			}
 		}
 		last = now
+		if k.behind {
+			next = lookAgainInterval
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait.Jitter(next, lookJitter)):
@@ -124,8 +129,14 @@ func (k *Keeper) look(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := k.makeKnown(ctx, configuration, kept.bundle.authorities); err != nil {
+		news, err := k.makeKnown(ctx, configuration, kept.bundle.authorities)
+		if err != nil {
 			return err
+		}
+		// API servers take a moment to see it. Until the next look they get a certificate
+		// that they take before and after, if there is one.
+		if k.behind = news && k.servesFor(hosts, kept.bundle.authorities); k.behind {
+			return nil
 		}
 		if current := k.serving.Swap(kept); current == nil || !current.bundle.equal(kept.bundle) {
 			logf.FromContext(ctx).Info("serving a certificate", "serial", kept.pair.Leaf.SerialNumber.String(), "until", kept.pair.Leaf.NotAfter)
@@ -200,13 +211,25 @@ func (k *Keeper) kept(ctx context.Context, hosts []string) (*served, error) {
 	return &served{renewed, pair}, nil
 }
 
-// makeKnown tells the API server by which authorities to know the certificate.
-func (k *Keeper) makeKnown(ctx context.Context, configuration *admissionregistrationv1.ValidatingWebhookConfiguration, authorities []byte) error {
+// servesFor is whether those who know some authorities take what is served now, for
+// some hosts.
+func (k *Keeper) servesFor(hosts []string, authorities []byte) bool {
+	current := k.serving.Load()
+	if current == nil {
+		return false
+	}
+	_, err := bundle{current.bundle.cert, current.bundle.key, authorities}.pair(hosts, time.Now())
+	return err == nil
+}
+
+// makeKnown tells the API server by which authorities to know the certificate, and
+// returns whether that is news.
+func (k *Keeper) makeKnown(ctx context.Context, configuration *admissionregistrationv1.ValidatingWebhookConfiguration, authorities []byte) (news bool, err error) {
 	known := func(webhook admissionregistrationv1.ValidatingWebhook) bool {
 		return bytes.Equal(webhook.ClientConfig.CABundle, authorities)
 	}
 	if !slices.ContainsFunc(configuration.Webhooks, func(w admissionregistrationv1.ValidatingWebhook) bool { return !known(w) }) {
-		return nil
+		return false, nil
 	}
 	// Of the version that was read, so that one that is deleted is not made again.
 	apply := admissionregistrationv1ac.ValidatingWebhookConfiguration(configuration.Name).
@@ -216,7 +239,7 @@ func (k *Keeper) makeKnown(ctx context.Context, configuration *admissionregistra
 			WithClientConfig(admissionregistrationv1ac.WebhookClientConfig().WithCABundle(authorities...)))
 	}
 	if err := k.Writer.Apply(ctx, apply, client.FieldOwner(k.FieldOwner), client.ForceOwnership); err != nil {
-		return fmt.Errorf("put the caBundle into ValidatingWebhookConfiguration %q: %w", configuration.Name, err)
+		return false, fmt.Errorf("put the caBundle into ValidatingWebhookConfiguration %q: %w", configuration.Name, err)
 	}
-	return nil
+	return true, nil
 }

@@ -5,6 +5,7 @@ package admission
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"slices"
 	"strings"
@@ -95,6 +96,16 @@ func (c cluster) keep(b bundle) {
 	if err := c.client.Update(c.Context(), secret); err != nil {
 		c.Fatal(err)
 	}
+}
+
+// serve has a keeper serve a certificate.
+func (c cluster) serve(k *Keeper, b bundle) {
+	c.Helper()
+	pair, err := tls.X509KeyPair(b.cert, b.key)
+	if err != nil {
+		c.Fatal(err)
+	}
+	k.serving.Store(&served{b, &pair})
 }
 
 // inOrder fails unless a keeper serves what the Secret has, to those who know it by
@@ -221,6 +232,64 @@ func TestAfterARenewalTheFormerCertificateIsStillKnown(t *testing.T) {
 	}
 }
 
+func TestACertificateIsOfUseOnlyInItsTime(t *testing.T) {
+	now := time.Now()
+	sound := aged(t, []string{serviceHost}, certificateLife)
+	for at, want := range map[time.Duration]bool{
+		-2 * time.Hour:                  false, // it has yet to begin
+		-30 * time.Minute:               true,  // a clock that is behind a little
+		0:                               true,
+		certificateLife - 2*time.Hour:   true,
+		certificateLife + 2*time.Minute: false,
+	} {
+		if _, err := sound.pair([]string{serviceHost}, now.Add(at)); (err == nil) != want {
+			t.Errorf("%s from now: %v", at, err)
+		}
+	}
+}
+
+func TestANewCertificateIsServedWhenAPIServersHaveHadTimeToKnowIt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(c cluster, k *Keeper)
+		// The former certificate is of use to nobody.
+		atOnce bool
+	}{
+		"the former is about to end": {change: func(cluster, *Keeper) {}},
+		"the former is not known any more": {atOnce: true, change: func(c cluster, _ *Keeper) {
+			c.keep(bundle{})
+		}},
+		"the former is for another host": {atOnce: true, change: func(c cluster, k *Keeper) {
+			elsewhere := aged(c.T, []string{"elsewhere.bucketcors-system.svc"}, 80*time.Minute)
+			c.keep(elsewhere)
+			c.serve(k, elsewhere)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, interceptor.Funcs{}, anEmptySecret(), aConfiguration())
+			former := aged(t, []string{serviceHost}, 80*time.Minute)
+			c.keep(former)
+			keeper := c.keeper()
+			c.serve(keeper, former)
+			tt.change(c, keeper)
+			before, _ := keeper.GetCertificate(nil)
+			if err := keeper.look(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			after, _ := keeper.GetCertificate(nil)
+			if atOnce := !after.Leaf.Equal(before.Leaf); atOnce != tt.atOnce || keeper.behind == tt.atOnce {
+				t.Errorf("it is served at once: %t, and a newer one waits: %t", atOnce, keeper.behind)
+			}
+			if err := keeper.look(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			c.inOrder(keeper, serviceHost)
+			if keeper.behind {
+				t.Error("a newer one still waits")
+			}
+		})
+	}
+}
+
 func TestFormerAuthoritiesAreForgottenInTime(t *testing.T) {
 	now := time.Now()
 	b := aged(t, []string{serviceHost}, certificateLife)
@@ -331,6 +400,16 @@ func TestWhatIsMissingIsNamedAndWhatIsServedGoesOn(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestAConfigurationWithoutAHostIsNamed(t *testing.T) {
+	for _, url := range []string{"https:///x", "https://[::1"} {
+		configuration := aConfiguration()
+		configuration.Webhooks[0].ClientConfig = admissionregistrationv1.WebhookClientConfig{URL: &url}
+		if hosts, err := hostsOf(configuration); err == nil || !strings.Contains(err.Error(), `ValidatingWebhookConfiguration "bucketcors"`) {
+			t.Errorf("%s: got %v, %v", url, hosts, err)
+		}
 	}
 }
 

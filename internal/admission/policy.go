@@ -5,10 +5,11 @@ package admission
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strings"
+	"unicode"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -24,25 +25,20 @@ import (
 // has it.
 const PolicyPath = "/validate-bucketcorspolicy"
 
-// judgedAtOnce bounds how many policies are judged at a time: the largest take a
-// while, and the reconcilers need the processor too.
-const judgedAtOnce = 4
-
 // Judge judges policies. It is controllers.Judge, but in tests.
 type Judge interface {
-	Judge(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error)
+	Judge(ctx context.Context, before, policy *s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error)
 }
 
 // NewPolicyWebhook is what the API server asks about policies.
 func NewPolicyWebhook(judge Judge) http.Handler {
-	return &admission.Webhook{Handler: &policyHandler{judge: judge, turns: make(chan struct{}, judgedAtOnce)}}
+	return newQueue(&admission.Webhook{Handler: &policyHandler{judge}})
 }
 
 // policyHandler answers for policies. An answer that is an error counts as a
 // refusal, whatever the failurePolicy is: so it gives none.
 type policyHandler struct {
 	judge Judge
-	turns chan struct{}
 }
 
 // Handle judges the policy of a request.
@@ -53,13 +49,13 @@ func (h *policyHandler) Handle(ctx context.Context, request admission.Request) (
 			response = unjudged("a mistake of the operator itself, which its log describes")
 		}
 	}()
-	policy, err := toJudge(request)
+	before, policy, err := toJudge(request)
 	if policy == nil && err == nil {
 		return admission.Allowed("")
 	}
 	var judgement controllers.Judgement
 	if err == nil {
-		judgement, err = h.inTurn(ctx, policy)
+		judgement, err = h.judge.Judge(ctx, before, policy)
 	}
 	if err != nil {
 		logf.FromContext(ctx).Error(err, "judge a policy")
@@ -68,41 +64,31 @@ func (h *policyHandler) Handle(ctx context.Context, request admission.Request) (
 	return answer(policy, judgement)
 }
 
-// inTurn judges a policy when no more than judgedAtOnce others are judged.
-func (h *policyHandler) inTurn(ctx context.Context, policy *s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error) {
-	select {
-	case h.turns <- struct{}{}:
-	case <-ctx.Done():
-		return controllers.Judgement{}, errors.New("too many policies are judged at a time")
-	}
-	defer func() { <-h.turns }()
-	return h.judge.Judge(ctx, policy)
-}
-
-// toJudge is the policy that a request wants to store; nil where there is nothing
-// to judge: its spec stays as it is, or it is going away. The configuration of the
-// webhook does not even ask then, if it is ours.
-func toJudge(request admission.Request) (*s3v1alpha1.BucketCORSPolicy, error) {
+// toJudge is the policy that a request wants to store, and the one that it would
+// take the place of, if any; no policy where there is nothing to judge: its spec stays
+// as it is, or it is going away. The configuration of the webhook does not even ask
+// then, if it is ours.
+func toJudge(request admission.Request) (before, policy *s3v1alpha1.BucketCORSPolicy, err error) {
 	if request.SubResource != "" || request.Operation != admissionv1.Create && request.Operation != admissionv1.Update {
-		return nil, nil
+		return nil, nil, nil
 	}
-	var policy s3v1alpha1.BucketCORSPolicy
-	if err := json.Unmarshal(request.Object.Raw, &policy); err != nil {
-		return nil, fmt.Errorf("read the policy of the request: %w", err)
+	policy = &s3v1alpha1.BucketCORSPolicy{}
+	if err := json.Unmarshal(request.Object.Raw, policy); err != nil {
+		return nil, nil, fmt.Errorf("read the policy of the request: %w", err)
 	}
 	if policy.DeletionTimestamp != nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if request.Operation == admissionv1.Update {
-		var old s3v1alpha1.BucketCORSPolicy
-		if err := json.Unmarshal(request.OldObject.Raw, &old); err != nil {
-			return nil, fmt.Errorf("read the policy before the request: %w", err)
+		before = &s3v1alpha1.BucketCORSPolicy{}
+		if err := json.Unmarshal(request.OldObject.Raw, before); err != nil {
+			return nil, nil, fmt.Errorf("read the policy before the request: %w", err)
 		}
-		if equality.Semantic.DeepEqual(old.Spec, policy.Spec) {
-			return nil, nil
+		if equality.Semantic.DeepEqual(before.Spec, policy.Spec) {
+			return nil, nil, nil
 		}
 	}
-	return &policy, nil
+	return before, policy, nil
 }
 
 // answer is a judgement as the API server wants it: a refusal is a Status whose
@@ -117,9 +103,10 @@ func answer(policy *s3v1alpha1.BucketCORSPolicy, judgement controllers.Judgement
 	return response.WithWarnings(judgement.Warnings...)
 }
 
-// unjudged lets a policy through.
+// unjudged lets a policy through. A warning with a line break in it would be dropped.
 func unjudged(why string) admission.Response {
 	const shown = 200
+	why = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(why, "?"), func(r rune) bool { return unicode.IsControl(r) || r == ' ' }), " ")
 	if runes := []rune(why); len(runes) > shown {
 		why = string(runes[:shown]) + "…"
 	}

@@ -7,11 +7,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+	"unicode"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,7 +32,7 @@ import (
 // judgeFunc judges as it is told.
 type judgeFunc func(policy *s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error)
 
-func (f judgeFunc) Judge(_ context.Context, policy *s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error) {
+func (f judgeFunc) Judge(_ context.Context, _, policy *s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error) {
 	return f(policy)
 }
 
@@ -150,6 +156,9 @@ func TestWhatCannotBeJudgedIsLetThroughWithAWarning(t *testing.T) {
 	fails := judgeFunc(func(*s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error) {
 		return controllers.Judgement{}, errors.New(strings.Repeat("the cache is not there ", 100))
 	})
+	breaks := judgeFunc(func(*s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error) {
+		return controllers.Judgement{}, errors.New("first\r\n\tsecond \xff third\x00")
+	})
 	for name, tt := range map[string]struct {
 		judge   admission.Judge
 		request admissionv1.AdmissionRequest
@@ -157,6 +166,7 @@ func TestWhatCannotBeJudgedIsLetThroughWithAWarning(t *testing.T) {
 	}{
 		"a mistake of the operator":     {panics, admissionv1.AdmissionRequest{Operation: admissionv1.Create, Object: fine}, "a mistake of the operator itself"},
 		"a cluster that cannot be read": {fails, admissionv1.AdmissionRequest{Operation: admissionv1.Create, Object: fine}, "the cache is not there"},
+		"an error with line breaks":     {breaks, admissionv1.AdmissionRequest{Operation: admissionv1.Create, Object: fine}, "first second ? third"},
 		"an object that is none":        {fails, admissionv1.AdmissionRequest{Operation: admissionv1.Create, Object: runtime.RawExtension{Raw: []byte(`{"spec": 7}`)}}, "read the policy of the request"},
 		"an old object that is none":    {fails, admissionv1.AdmissionRequest{Operation: admissionv1.Update, Object: fine, OldObject: runtime.RawExtension{Raw: []byte(`[]`)}}, "read the policy before the request"},
 	} {
@@ -165,48 +175,163 @@ func TestWhatCannotBeJudgedIsLetThroughWithAWarning(t *testing.T) {
 			if !response.Allowed || len(response.Warnings) != 1 {
 				t.Fatalf("got %+v", response)
 			}
-			if warning := response.Warnings[0]; !strings.HasPrefix(warning, "not judged by bucketcors: "+tt.warning) || len(warning) > 256 {
+			if warning := response.Warnings[0]; !strings.HasPrefix(warning, "not judged by bucketcors: "+tt.warning) || len([]rune(warning)) > 256 || strings.ContainsFunc(warning, unicode.IsControl) {
 				t.Errorf("got %q", warning)
 			}
 		})
 	}
 }
 
-func TestNobodyWaitsForeverForAJudgement(t *testing.T) {
-	hold, held := make(chan struct{}), make(chan struct{}, 100)
-	webhook := admission.NewPolicyWebhook(judgeFunc(func(*s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error) {
-		held <- struct{}{}
-		<-hold
-		return controllers.Judgement{}, nil
-	}))
-	review := raw(t, admissionv1.AdmissionReview{
+// reviewOf is the body of a request about a new policy.
+func reviewOf(t *testing.T, policy *s3v1alpha1.BucketCORSPolicy) []byte {
+	t.Helper()
+	return raw(t, admissionv1.AdmissionReview{
 		TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
-		Request:  &admissionv1.AdmissionRequest{UID: "1", Operation: admissionv1.Create, Object: raw(t, aPolicy("assets", nil))},
+		Request:  &admissionv1.AdmissionRequest{UID: "1", Operation: admissionv1.Create, Object: raw(t, policy)},
+	}).Raw
+}
+
+// untouched is a body that nobody reads.
+type untouched struct{ testing.TB }
+
+func (b untouched) Read([]byte) (int, error) {
+	b.Error("a request was read before its turn")
+	return 0, io.EOF
+}
+
+func TestNobodyWaitsForeverForAJudgement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const atOnce = 5 // a large one, and four small ones
+		hold, held := make(chan struct{}), make(chan struct{}, 100)
+		webhook := admission.NewPolicyWebhook(judgeFunc(func(*s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error) {
+			held <- struct{}{}
+			<-hold
+			return controllers.Judgement{}, nil
+		}))
+		serve := func(ctx context.Context, body io.Reader, size int) *httptest.ResponseRecorder {
+			request := httptest.NewRequestWithContext(ctx, http.MethodPost, admission.PolicyPath, body)
+			request.ContentLength = int64(size)
+			request.Header.Set("Content-Type", "application/json")
+			recorder := httptest.NewRecorder()
+			webhook.ServeHTTP(recorder, request)
+			return recorder
+		}
+		small := reviewOf(t, aPolicy("assets", nil))
+		large := append(bytes.Clone(small), bytes.Repeat([]byte(" "), 300<<10)...)
+		ended := make(chan int)
+		begin := func(body []byte) {
+			go func() { ended <- serve(t.Context(), bytes.NewReader(body), len(body)).Code }()
+			<-held
+		}
+		begin(large)
+		if got := serve(t.Context(), untouched{t}, -1); got.Code != http.StatusServiceUnavailable {
+			t.Errorf("of unknown size, beside a large one: got %d", got.Code)
+		}
+		for range atOnce - 1 {
+			begin(small)
+		}
+		for what, size := range map[string]int{"small": 1000, "large": len(large), "of unknown size": -1} {
+			began := time.Now()
+			if got := serve(t.Context(), untouched{t}, size); got.Code != http.StatusServiceUnavailable || !strings.Contains(got.Body.String(), "too many policies") {
+				t.Errorf("%s: got %d: %s", what, got.Code, got.Body)
+			}
+			if waited := time.Since(began); waited < 3*time.Second || waited >= 5*time.Second {
+				t.Errorf("%s: it waited %s, and the API server 5s", what, waited)
+			}
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if got := serve(gone, untouched{t}, 1000); got.Code != http.StatusServiceUnavailable {
+			t.Errorf("got %d", got.Code)
+		}
+		close(hold)
+		for range atOnce {
+			if code := <-ended; code != http.StatusOK {
+				t.Errorf("one whose turn it was got %d", code)
+			}
+		}
+		for _, body := range [][]byte{small, large} {
+			if code := serve(t.Context(), bytes.NewReader(body), len(body)).Code; code != http.StatusOK {
+				t.Errorf("afterwards: %d", code)
+			}
+		}
 	})
-	serve := func(ctx context.Context) string {
-		request := httptest.NewRequestWithContext(ctx, http.MethodPost, admission.PolicyPath, bytes.NewReader(review.Raw))
+}
+
+// waits judges until nobody waits any more.
+type waits struct{}
+
+func (waits) Judge(ctx context.Context, _, _ *s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error) {
+	<-ctx.Done()
+	return controllers.Judgement{}, errors.New("that takes too long")
+}
+
+func TestAJudgementHasLessTimeThanTheAPIServerWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		response := ask(t, waits{}, admissionv1.AdmissionRequest{Operation: admissionv1.Create, Object: raw(t, aPolicy("assets", nil))})
+		if !response.Allowed || !slices.Equal(response.Warnings, []string{"not judged by bucketcors: that takes too long"}) {
+			t.Errorf("got %+v", response)
+		}
+		if took := time.Since(began); took < 3*time.Second || took >= 5*time.Second {
+			t.Errorf("it took %s, and the API server waits 5s", took)
+		}
+	})
+}
+
+func TestARequestThatComesInSlowlyKeepsNoTurn(t *testing.T) {
+	server := httptest.NewServer(admission.NewPolicyWebhook(judgeFunc(func(*s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error) {
+		return controllers.Judgement{}, nil
+	})))
+	t.Cleanup(server.Close)
+	for range 4 {
+		connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = connection.Close() })
+		if _, err := fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", admission.PolicyPath); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for attempt := range 3 {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+admission.PolicyPath, bytes.NewReader(reviewOf(t, aPolicy("assets", nil))))
+		if err != nil {
+			t.Fatal(err)
+		}
 		request.Header.Set("Content-Type", "application/json")
-		recorder := httptest.NewRecorder()
-		webhook.ServeHTTP(recorder, request)
-		return recorder.Body.String()
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode == http.StatusOK {
+			return
+		}
+		t.Logf("attempt %d: %s", attempt, response.Status)
 	}
-	ended := make(chan struct{})
-	for range 4 {
-		go func() {
-			serve(t.Context())
-			ended <- struct{}{}
-		}()
+	t.Error("four connections that say nothing keep the webhook from everybody else")
+}
+
+func TestThePolicyBeforeIsJudgedWithAChange(t *testing.T) {
+	judge := judgeBoth(func(before, policy *s3v1alpha1.BucketCORSPolicy) {
+		if before == nil || before.Spec.Buckets[0].Name != "assets" || policy.Spec.Buckets[0].Name != "logs" {
+			t.Errorf("judged %+v and %+v", before, policy)
+		}
+	})
+	ask(t, judge, admissionv1.AdmissionRequest{Operation: admissionv1.Update, OldObject: raw(t, aPolicy("assets", nil)), Object: raw(t, aPolicy("logs", nil))})
+	judge = func(before, _ *s3v1alpha1.BucketCORSPolicy) {
+		if before != nil {
+			t.Errorf("a new policy came after %+v", before)
+		}
 	}
-	for range 4 {
-		<-held
-	}
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	if said := serve(gone); !strings.Contains(said, "too many policies are judged at a time") || !strings.Contains(said, `"allowed":true`) {
-		t.Error(said)
-	}
-	close(hold)
-	for range 4 {
-		<-ended
-	}
+	ask(t, judge, admissionv1.AdmissionRequest{Operation: admissionv1.Create, OldObject: runtime.RawExtension{}, Object: raw(t, aPolicy("logs", nil))})
+}
+
+// judgeBoth is told of a policy and the one before.
+type judgeBoth func(before, policy *s3v1alpha1.BucketCORSPolicy)
+
+func (f judgeBoth) Judge(_ context.Context, before, policy *s3v1alpha1.BucketCORSPolicy) (controllers.Judgement, error) {
+	f(before, policy)
+	return controllers.Judgement{}, nil
 }

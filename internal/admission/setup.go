@@ -38,6 +38,8 @@ func Setup(ctx context.Context, mgr manager.Manager, host string, port int, cert
 	}
 	server := webhook.NewServer(webhook.Options{Host: host, Port: port, TLSOpts: []func(*tls.Config){func(config *tls.Config) {
 		config.GetCertificate = certificate.GetCertificate
+		// By HTTP/2 anyone who reaches the port could open streams by the thousand.
+		config.NextProtos = []string{"http/1.1"}
 	}}})
 	server.Register(PolicyPath, NewPolicyWebhook(controllers.NewJudge(mgr.GetClient())))
 	for _, runnable := range []manager.Runnable{server, certificate} {

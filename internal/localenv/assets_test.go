@@ -92,6 +92,26 @@ func TestNothingIsBuiltWhenAllProgramsAreGiven(t *testing.T) {
 	}
 }
 
+func TestProgramsOfANodeCanBeGivenAlone(t *testing.T) {
+	dir := t.TempDir()
+	for _, p := range nodePrograms {
+		writeProgram(t, filepath.Join(dir, p.name))
+	}
+	t.Setenv(assetsVariable, dir)
+	t.Setenv("PATH", "")
+	t.Chdir(t.TempDir())
+	got, err := EnsureNode(t.Context(), t.Output())
+	want := NodeAssets{
+		KubeControllerManager: filepath.Join(dir, kubeControllerManager),
+		KubeScheduler:         filepath.Join(dir, kubeScheduler),
+		Kubelet:               filepath.Join(dir, kubelet),
+		KubeProxy:             filepath.Join(dir, kubeProxy),
+	}
+	if err != nil || got != want {
+		t.Errorf("got %+v, error %v; want %+v", got, err, want)
+	}
+}
+
 func writeProgram(t *testing.T, path string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755); err != nil {

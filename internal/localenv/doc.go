@@ -4,7 +4,8 @@
 //
 // [Ensure] provides the programs: etcd, kube-apiserver, kubectl and versitygw, compiled from their Go modules once and then
 // kept in the user's cache directory. [StartControlPlane] and [StartS3] run them on loopback addresses. What was started ends
-// with the process that started it, however that process ends, unless Detach was called.
+// with the process that started it, however that process ends, unless Detach was called. [EnsureNode] provides what package
+// cluster needs besides, which runs a whole cluster.
 //
 // The versions are pinned in the modules hack/controlplane and hack/s3server and stand nowhere else.
 package localenv

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -245,6 +246,32 @@ func s3Client(server *S3Server, accessKeyID, secretAccessKey string) *s3.Client 
 		Credentials:  credentials.NewStaticCredentialsProvider(accessKeyID, secretAccessKey, ""),
 		UsePathStyle: true,
 	})
+}
+
+func TestS3ServerRunsWhereItIsTold(t *testing.T) {
+	address, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered := filepath.Join(t.TempDir(), "entered")
+	server, err := StartS3(t.Context(), S3Options{
+		Assets: testAssets(t), Address: address, Enter: []string{"sh", "-c", `echo "$$" >"$0"; exec "$@"`, entered},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if server.Endpoint != "http://"+address {
+		t.Errorf("the endpoint is %s; want the address %s", server.Endpoint, address)
+	}
+	if pid, err := os.ReadFile(entered); err != nil || strings.TrimSpace(string(pid)) != strconv.Itoa(server.PID) {
+		t.Errorf("what enters was process %q, error %v; want %d", pid, err, server.PID)
+	}
+	if err := server.Stop(); err != nil {
+		t.Error(err)
+	}
+	if isRunning(server.PID) {
+		t.Error("the server still runs")
+	}
 }
 
 func TestDetachedServerGoesOnAfterItsGuard(t *testing.T) {

@@ -11,10 +11,14 @@ import (
 	"go/token"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
@@ -126,6 +130,83 @@ func (unfilled) List(ctx context.Context, _ client.ObjectList, _ ...client.ListO
 
 func TestACacheThatIsNotFilledKeepsNoScrapeWaiting(t *testing.T) {
 	expect(t, scrape(t, inventory(t, unfilled{}, elected()), "bucketcors_"))
+}
+
+// shared is a cache, as far as an Inventory uses one: what it lists is not copied.
+type shared struct {
+	client.Reader
+	policies, providers []runtime.Object
+}
+
+func (s shared) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
+	if _, ok := list.(*s3v1alpha1.BucketProviderList); ok {
+		return meta.SetList(list, s.providers)
+	}
+	return meta.SetList(list, s.policies)
+}
+
+// fleet is n policies of ten buckets each.
+func fleet(n int) shared {
+	all := shared{providers: []runtime.Object{provider("default", "Ready=True Ready")}}
+	for i := range n {
+		p := policy(fmt.Sprint("p", i), "Ready=True Ready", "Accepted=True Accepted", "Synced=True Synced", "Verified=True Verified")
+		for range 10 {
+			p.Status.Buckets = append(p.Status.Buckets, s3v1alpha1.BucketStatus{State: s3v1alpha1.BucketSynced})
+		}
+		all.policies = append(all.policies, p)
+	}
+	return all
+}
+
+// BenchmarkInventory is what a scrape costs with 5,000 policies of ten buckets: about
+// 16 ms and 2.5 MB, which are the copies of the list.
+func BenchmarkInventory(b *testing.B) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(metrics.NewInventory(fleet(5000), elected()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := registry.Gather(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// A scrape of many policies makes no object for each: only the list has them.
+func TestAScrapeCostsNoAllocationForEachPolicy(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(metrics.NewInventory(fleet(1000), elected()))
+	allocations := testing.AllocsPerRun(5, func() {
+		if _, err := registry.Gather(); err != nil {
+			t.Error(err)
+		}
+	})
+	if allocations > 900 {
+		t.Errorf("there are %g allocations for 1000 policies", allocations)
+	}
+}
+
+func TestScrapesAndWorkGoOnAtATime(t *testing.T) {
+	m, registry := registered(t)
+	registry.MustRegister(metrics.NewInventory(fleet(50), elected()))
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for i := range 50 {
+				m.Request("GetBucketCors", fmt.Sprint(200+i), time.Millisecond)
+				m.PlaceAnswered(s3v1alpha1.ReasonVerified)
+				m.DriftDetected()
+			}
+		})
+		group.Go(func() {
+			for range 20 {
+				if _, err := registry.Gather(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	expect(t, scrape(t, registry, "bucketcors_drift_detected_total"), "bucketcors_drift_detected_total 200")
 }
 
 // Every reason of a condition is a value of the label, so that none hides behind

@@ -89,7 +89,9 @@ var unanswered = []string{"timeout", "canceled", "unreachable", "unreadable", "l
 // Request counts an attempt of a request to S3 or STS. The code is an HTTP status
 // or a word for why there is none.
 func (m *Metrics) Request(operation, code string, took time.Duration) {
-	if status, err := strconv.Atoi(code); err != nil || http.StatusText(status) == "" {
+	if status, err := strconv.Atoi(code); err == nil && http.StatusText(status) != "" {
+		code = strconv.Itoa(status)
+	} else {
 		code = known(code, unanswered, other)
 	}
 	m.s3RequestDuration.WithLabelValues(known(operation, operations, other), code).Observe(took.Seconds())

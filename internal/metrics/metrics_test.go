@@ -142,6 +142,14 @@ func TestTheValuesOfLabelsAreBounded(t *testing.T) {
 	)
 }
 
+func TestAStatusIsOneHoweverItIsWritten(t *testing.T) {
+	m, registry := registered(t)
+	for _, code := range []string{"200", "+200", "0200"} {
+		m.Request("GetBucketCors", code, 0)
+	}
+	expect(t, scrape(t, registry, "bucketcors_s3_request_duration_seconds"), "bucketcors_s3_request_duration_seconds{code=200,operation=GetBucketCors} 3 in 0")
+}
+
 func TestTheCodesOfTheStorageAdapterAreForeseen(t *testing.T) {
 	m, registry := registered(t)
 	codes := []string{s3.CodeCanceled, s3.CodeLimited, s3.CodeTimeout, s3.CodeUnreachable, s3.CodeUnreadable}

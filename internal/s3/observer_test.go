@@ -4,9 +4,13 @@ package s3
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -76,6 +80,25 @@ func TestEveryAttemptIsObserved(t *testing.T) {
 				t.Errorf("without a limit, waits of %v were observed", seen.waits)
 			}
 		})
+	}
+}
+
+func TestTheCodeOfAnAttemptThatGotNoAnswer(t *testing.T) {
+	for want, errs := range map[string][]error{
+		CodeTimeout: {
+			&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, fmt.Errorf("read the answer: %w", context.DeadlineExceeded),
+			errors.Join(&net.DNSError{}, context.DeadlineExceeded),
+		},
+		CodeCanceled:    {fmt.Errorf("read the answer: %w", context.Canceled)},
+		CodeUnreachable: {&net.DNSError{IsNotFound: true}, io.ErrUnexpectedEOF},
+		CodeUnreadable:  {errAnswerTooLong},
+		CodeLimited:     {&limitError{perSecond: 5}},
+	} {
+		for _, err := range errs {
+			if got := codeOf(nil, err); got != want {
+				t.Errorf("%v is %q, not %q", err, got, want)
+			}
+		}
 	}
 }
 

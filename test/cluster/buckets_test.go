@@ -115,8 +115,9 @@ func preflight(ctx context.Context, bucketName, origin string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, response.Body)
-	if err = errors.Join(err, response.Body.Close()); err != nil {
+	// Read to the end, so that the connection is used again.
+	_, readErr := io.Copy(io.Discard, response.Body)
+	if err := errors.Join(readErr, response.Body.Close()); err != nil {
 		return err
 	}
 	if got := response.Header.Get("Access-Control-Allow-Origin"); response.StatusCode != http.StatusOK || got != origin {

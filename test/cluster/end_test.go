@@ -198,10 +198,10 @@ func (v traces) expectGone(t *testing.T) {
 			return fmt.Errorf("the interface %s is there", v.link)
 		}
 		if found, err := filepath.Glob(v.cgroups); err != nil || len(found) > 0 {
-			return fmt.Errorf("the control groups %v are there, error %v", found, err)
+			return errors.Join(fmt.Errorf("the control groups %v are there", found), err)
 		}
 		if _, err := os.Stat(v.state); !os.IsNotExist(err) {
-			return fmt.Errorf("the state directory is there, error %v", err)
+			return errors.Join(errors.New("the state directory is there"), err)
 		}
 		mounts, err := os.ReadFile("/proc/self/mounts")
 		if err == nil && strings.Contains(string(mounts), v.state) {

@@ -123,6 +123,7 @@ func testBucket(t *testing.T) {
 	}
 	meddleWith(t, buckets[0])
 	expectHealed(t, buckets[0], soon)
+	writtenAt[0] = time.Now()
 }
 
 // expectApplied creates a policy for new buckets, one of its name unless others are
@@ -271,13 +272,27 @@ func setUnschedulable(t *testing.T, unschedulable bool) {
 }
 
 func testRollback(t *testing.T) {
+	before := provider(t)
 	underTraffic(t, func() {
 		rollback(t)
 		expectManagers(t, 1, oldVersion)
 	})
+	if after := provider(t); after.UID != before.UID {
+		t.Errorf("the BucketProvider was deleted, and made again: %s is %s now", before.UID, after.UID)
+	}
 	eventually(t, "the webhook is gone", soon, func() error {
 		return world.client.Create(t.Context(), badPolicy(), client.DryRunAll)
 	})
+}
+
+// provider is that of the release.
+func provider(t *testing.T) *s3v1alpha1.BucketProvider {
+	t.Helper()
+	var found s3v1alpha1.BucketProvider
+	if err := world.client.Get(t.Context(), client.ObjectKey{Name: "default"}, &found); err != nil {
+		t.Fatal(err)
+	}
+	return &found
 }
 
 func testUninstall(t *testing.T) {

@@ -131,6 +131,16 @@ func (v *traffic) browse(ctx context.Context) error {
 // writtenAt is when the operator last wrote to each of the drifting buckets.
 var writtenAt [driftingBuckets]time.Time
 
+func longestInOrder() int {
+	longest := 0
+	for n := range writtenAt {
+		if writtenAt[n].Before(writtenAt[longest]) {
+			longest = n
+		}
+	}
+	return longest
+}
+
 // meddle changes a bucket every few seconds, and measures how long each is wrong.
 func (v *traffic) meddle(ctx context.Context) error {
 	type wrong struct {
@@ -138,15 +148,17 @@ func (v *traffic) meddle(ctx context.Context) error {
 		with  cors.Configuration
 	}
 	wrongs := map[int]wrong{}
-	next, last := 0, time.Time{}
+	var last time.Time
 	return every(ctx, 200*time.Millisecond, func() error {
-		if _, isWrong := wrongs[next]; !isWrong && time.Since(last) > 2*time.Second && time.Since(writtenAt[next]) > settled {
+		next := longestInOrder()
+		if time.Since(last) > 2*time.Second && time.Since(writtenAt[next]) > settled {
 			last = time.Now()
 			wrongs[next] = wrong{last, somebodyElses()}
+			// Until it is put right.
+			writtenAt[next] = last.Add(time.Hour)
 			if err := put(ctx, driftingBucket(next), wrongs[next].with); err != nil {
 				return err
 			}
-			next = (next + 1) % driftingBuckets
 			v.mu.Lock()
 			v.drifts++
 			v.mu.Unlock()
@@ -174,13 +186,15 @@ func (v *traffic) meddle(ctx context.Context) error {
 	})
 }
 
+// changes are when each change of the policy was applied, whatever the step.
+var changes []time.Time
+
 // change applies another policy each second, and looks at what becomes of it.
 func (v *traffic) change(ctx context.Context) error {
-	var applied []time.Time // when each change was
-	seen := -1
+	first, seen := len(changes), -1
 	return every(ctx, 200*time.Millisecond, func() error {
-		if n := len(applied); n == 0 || time.Since(applied[n-1]) >= time.Second {
-			applied = append(applied, time.Now())
+		if n := len(changes); n == first || time.Since(changes[n-1]) >= time.Second {
+			changes = append(changes, time.Now())
 			if err := applyChange(ctx, n); err != nil {
 				return err
 			}
@@ -192,7 +206,7 @@ func (v *traffic) change(ctx context.Context) error {
 		now := changeOf(found)
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		v.changesApplied = len(applied)
+		v.changesApplied = len(changes) - first
 		switch {
 		case now < 0 && seen < 0 && cors.Equal(allowing(appOrigin), found):
 			// As it was before the first change.
@@ -202,10 +216,12 @@ func (v *traffic) change(ctx context.Context) error {
 			return fmt.Errorf("the bucket %s went back from change %d to %d", changingBucket, seen, now)
 		case now > seen:
 			seen = now
-			v.changesSeen++
+			if now >= first {
+				v.changesSeen++
+			}
 		}
-		if next := seen + 1; next < len(applied) {
-			v.longestBehind = max(v.longestBehind, time.Since(applied[next]))
+		if next := max(first, seen+1); next < len(changes) {
+			v.longestBehind = max(v.longestBehind, time.Since(changes[next]))
 		}
 		return nil
 	})

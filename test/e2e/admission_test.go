@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -123,7 +125,7 @@ func (r *replica) stop(c *guardedCluster) {
 
 // install applies a kustomization of config/ with the webhook at the address of a
 // replica: there are no Services here.
-func (c *guardedCluster) install(what string, at *replica) {
+func (c *guardedCluster) install(what string, at *replica, how ...string) {
 	c.Helper()
 	dir := c.TempDir()
 	root, err := filepath.Abs(filepath.Join("../../config", what))
@@ -143,7 +145,7 @@ patches:
 	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(kustomization), 0o600); err != nil {
 		c.Fatal(err)
 	}
-	if _, err := c.kubectl.Run(c.Context(), "", "apply", "-k", dir); err != nil {
+	if _, err := c.kubectl.Run(c.Context(), "", append([]string{"apply", "-k", dir}, how...)...); err != nil {
 		c.Fatal(err)
 	}
 }
@@ -246,13 +248,17 @@ func (c *guardedCluster) kept() (certificate *x509.Certificate, secret *corev1.S
 func (r *replica) serves(ctx context.Context, want *x509.Certificate, authorities []byte) error {
 	known := x509.NewCertPool()
 	known.AppendCertsFromPEM(authorities)
-	dialer := tls.Dialer{Config: &tls.Config{RootCAs: known, MinVersion: tls.VersionTLS12}}
+	dialer := tls.Dialer{Config: &tls.Config{RootCAs: known, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}}
 	connection, err := dialer.DialContext(ctx, "tcp", r.webhook)
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
-	if got := connection.(*tls.Conn).ConnectionState().PeerCertificates[0]; !got.Equal(want) {
+	state := connection.(*tls.Conn).ConnectionState()
+	if state.NegotiatedProtocol != "http/1.1" {
+		return fmt.Errorf("it speaks %q", state.NegotiatedProtocol)
+	}
+	if got := state.PeerCertificates[0]; !got.Equal(want) {
 		return fmt.Errorf("it serves the certificate %s, not %s", got.SerialNumber, want.SerialNumber)
 	}
 	return nil
@@ -403,6 +409,52 @@ func TestAdmission(t *testing.T) {
 `, apply...)
 	})
 
+	t.Run("the largest change is refused, too", func(t *testing.T) {
+		c := *c
+		c.T = t
+		sea := strings.NewReplacer("name: default", "name: sea", "endpoint:", "dialect: SeaweedFS\n  endpoint:").Replace(guardedTeam[strings.LastIndex(guardedTeam, "---"):])
+		if said, ok := c.says(sea, apply...); !ok {
+			t.Fatal(said)
+		}
+		var rules []string
+		for i := range 100 {
+			var origins []string
+			for j := range 400 {
+				origins = append(origins, fmt.Sprintf(`"https://t%d-%d.example"`, i, j))
+			}
+			rules = append(rules, fmt.Sprintf(`{allowedOrigins: [%s], allowedMethods: [GET]}`, strings.Join(origins, ", ")))
+		}
+		all := "[" + strings.Join(rules, ", ") + "]"
+		create := []string{"create", "-f", "-"}
+		c.eventually(soon, func() error {
+			if said, ok := c.says(guardedPolicy("largest", "sea", all, `, expectations: [{name: upload, origin: "https://t1-1.example", method: PUT}]`), append(create, "--dry-run=server")...); ok || !strings.Contains(said, "spec.expectations[0]") {
+				return fmt.Errorf("a new one: %.300s", said)
+			}
+			return nil
+		})
+		if said, ok := c.says(guardedPolicy("largest", "sea", all, ""), create...); !ok || strings.Contains(said, "not judged") {
+			t.Fatalf("%.300s", said)
+		}
+		if said, ok := c.says(guardedPolicy("largest", "sea", all, `, expectations: [{name: upload, origin: "https://t1-1.example", method: PUT}]`), "apply", "--server-side", "--force-conflicts", "-f", "-"); ok || !strings.Contains(said, "spec.expectations[0]") {
+			t.Errorf("a change of it: %.300s", said)
+		}
+		c.kubectlDo("delete", "-n", "team-a", "bcp/largest", "--timeout=30s")
+	})
+
+	t.Run("a policy that is invalid can be suspended and let go", func(t *testing.T) {
+		c := *c
+		c.T = t
+		const asBefore = `Warning: the policy is not accepted, as before: spec.rules[1].allowedOrigins[0]: "https://*.*.example.com" has more than one "*"; use at most one; spec.rules[1].exposeHeaders[0]: "x-*" has a "*", which S3 does not support here; list the names of the headers
+bucketcorspolicy.s3.bucketcors.dev/broken patched
+`
+		for _, patch := range []string{`{"spec":{"suspend":true}}`, `{"spec":{"suspend":false,"deletionPolicy":"Retain"}}`} {
+			c.expect("something else", "", true, asBefore, "patch", "-n", "team-a", "bcp/broken", "--type=merge", "-p", patch)
+		}
+		if said, ok := c.says("", "patch", "-n", "team-a", "bcp/broken", "--type=json", "-p", `[{"op":"replace","path":"/spec/rules/0/allowedOrigins/0","value":"**"}]`); ok {
+			t.Errorf("worse rules: %s", said)
+		}
+	})
+
 	t.Run("what may pass by itself is warned of", func(t *testing.T) {
 		c := *c
 		c.T = t
@@ -435,6 +487,73 @@ bucketcorspolicy.s3.bucketcors.dev/late created
 		c.kubectlDo("wait", "-n", "team-a", "--for=delete", "bcp/broken", "--timeout=30s")
 		if after := first.asked(&c); after != before {
 			t.Errorf("%s before, %s after", before, after)
+		}
+	})
+
+	t.Run("whoever applies the manifests again takes nothing away", func(t *testing.T) {
+		c := *c
+		c.T = t
+		before, kept, known := c.kept()
+		for _, how := range [][]string{nil, {"--server-side", "--force-conflicts"}, {"--server-side", "--force-conflicts", "--field-manager=argocd-controller"}, nil} {
+			c.install("default-with-webhook", first, how...)
+			_, keptNow, knownNow := c.kept()
+			if !reflect.DeepEqual(keptNow.Data, kept.Data) || !bytes.Equal(knownNow, known) {
+				t.Errorf("apply %v: the certificate or what it is known by is gone", how)
+			}
+			if err := errors.Join(first.serves(t.Context(), before, knownNow), c.judges()); err != nil {
+				t.Errorf("apply %v: %v", how, err)
+			}
+		}
+		// The configuration is replaced as a whole.
+		var configuration admissionregistrationv1.ValidatingWebhookConfiguration
+		if err := c.client.Get(t.Context(), types.NamespacedName{Name: "bucketcors"}, &configuration); err != nil {
+			t.Fatal(err)
+		}
+		configuration.Webhooks[0].ClientConfig.CABundle = nil
+		if err := c.client.Update(t.Context(), &configuration); err != nil {
+			t.Fatal(err)
+		}
+		c.eventually(nextCertificate, c.judges)
+		// The Secret is made anew, and then filled by hand.
+		c.kubectlDo("delete", "secret", "-n", localenv.OperatorNamespace, "bucketcors-webhook-cert")
+		c.install("default-with-webhook", first)
+		c.eventually(nextCertificate, func() error {
+			if _, secret, caBundle := c.kept(); len(secret.Data) != 3 || !bytes.Equal(secret.Data["ca.crt"], caBundle) {
+				return errors.New("the Secret is empty, or not known")
+			}
+			return c.judges()
+		})
+		c.kubectlDo("patch", "secret", "-n", localenv.OperatorNamespace, "bucketcors-webhook-cert", "--type=merge", "-p", `{"stringData":{"tls.crt":"rubbish","ca.crt":""}}`)
+		c.eventually(nextCertificate, func() error {
+			if _, secret, caBundle := c.kept(); len(secret.Data["tls.crt"]) < 100 || !bytes.Equal(secret.Data["ca.crt"], caBundle) {
+				return errors.New("there is rubbish in the Secret, or what is not known")
+			}
+			return c.judges()
+		})
+		certificate, _, caBundle = c.kept()
+	})
+
+	t.Run("what is no call is told in the log, in its form", func(t *testing.T) {
+		plain, err := new(net.Dialer).DialContext(t.Context(), "tcp", first.webhook)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = plain.Write([]byte("GET / HTTP/1.0\r\n\r\n"))
+		if err := errors.Join(err, plain.Close()); err != nil {
+			t.Fatal(err)
+		}
+		c := *c
+		c.T = t
+		c.eventually(soon, func() error {
+			if !strings.Contains(first.Log(), "TLS handshake error") {
+				return errors.New("the log does not tell of it")
+			}
+			return nil
+		})
+		for line := range strings.Lines(first.Log()) {
+			if !strings.HasPrefix(line, "{") {
+				t.Errorf("the log has the line %q", line)
+			}
 		}
 	})
 

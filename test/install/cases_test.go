@@ -318,8 +318,8 @@ func TestTheProviderIsAHookOnlyWhileItsKindIsUnknown(t *testing.T) {
 	if provider == nil || find(known.hooks, "BucketProvider", "platform") != nil {
 		t.Fatalf("where the kind is known, the provider is a hook: %v", known)
 	}
-	if annotations := provider.GetAnnotations(); len(annotations) > 0 {
-		t.Errorf("the provider has annotations that Helm writes itself: %v", annotations)
+	if got := provider.GetAnnotations(); len(got) != 1 || got["helm.sh/resource-policy"] != "keep" {
+		t.Errorf("the provider has the annotations %v, beside those that Helm writes itself; want it kept", got)
 	}
 }
 

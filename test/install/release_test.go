@@ -468,8 +468,8 @@ func TestInstallUpgradeRollBackAndUninstall(t *testing.T) {
 	if got := s.names("poddisruptionbudgets"); len(got) > 0 {
 		t.Errorf("after the rollback there are %v", got)
 	}
-	if got := s.names("bucketproviders"); !slices.Equal(got, []string{"default"}) {
-		t.Errorf("after the rollback there are the providers %v", got)
+	if got := s.run("", "get", "bucketprovider/default", "-o", "jsonpath={.metadata.uid}"); got != uid {
+		t.Error("the rollback made the provider anew")
 	}
 	s.stopOperator()
 	s.startOperator()
@@ -486,12 +486,15 @@ func TestInstallUpgradeRollBackAndUninstall(t *testing.T) {
 	if got := s.names("crds"); len(got) != 2 {
 		t.Errorf("the CRDs are %v, want them kept", got)
 	}
+	if got := s.names("bucketproviders"); !slices.Equal(got, []string{"default"}) {
+		t.Errorf("the providers are %v, want them kept", got)
+	}
 	for _, kind := range []string{
 		"deployments", "services", "jobs", "poddisruptionbudgets", "roles", "rolebindings", "clusterroles", "clusterrolebindings",
-		"serviceaccounts", "validatingwebhookconfigurations", "bucketproviders",
+		"serviceaccounts", "validatingwebhookconfigurations",
 	} {
 		for _, name := range s.names(kind) {
-			if strings.HasPrefix(name, "bucketcors") || kind == "bucketproviders" {
+			if strings.HasPrefix(name, "bucketcors") {
 				t.Errorf("%s/%s is still there", kind, name)
 			}
 		}

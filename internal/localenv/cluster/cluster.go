@@ -135,7 +135,10 @@ func Start(ctx context.Context, options Options) (_ *Cluster, err error) {
 	if err := errors.Join(c.startNode(ctx), c.startControllers(ctx)); err != nil {
 		return nil, err
 	}
-	return c, c.awaitNode(ctx, client)
+	if err := c.awaitNode(ctx, client); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // newStateDir makes the directory, a temporary one when dir is empty, and returns its absolute path.

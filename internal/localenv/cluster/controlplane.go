@@ -4,7 +4,7 @@ package cluster
 
 import (
 	"context"
-	"fmt"
+	"net"
 	"net/netip"
 	"path/filepath"
 )
@@ -84,4 +84,6 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 }
 
 // serverURL is where the API server is, for this machine and for the node.
-func (w network) serverURL() string { return fmt.Sprintf("https://%s:%s", w.node, apiServerPort) }
+func (w network) serverURL() string {
+	return "https://" + net.JoinHostPort(w.node.String(), apiServerPort)
+}

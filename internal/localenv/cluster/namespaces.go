@@ -50,12 +50,13 @@ else
 	remove=$1
 fi
 tries=0
-for dir in /sys/fs/cgroup/` + cgroupPrefix + `$$ /sys/fs/cgroup/*/` + cgroupPrefix + `$$; do
-	while [ -d "$dir" ] && [ "$tries" -lt 50 ]; do
-		find "$dir" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.1
+remove_group() {
+	while [ -d "$1" ] && [ "$tries" -lt 50 ]; do
+		find "$1" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.1
 		tries=$((tries+1))
 	done
-done
+}
+for group in /sys/fs/cgroup/` + cgroupPrefix + `$$ /sys/fs/cgroup/*/` + cgroupPrefix + `$$; do remove_group "$group"; done
 if [ -n "$remove" ]; then rm -rf "$remove"; fi
 `
 
@@ -66,14 +67,14 @@ const firstScript = `
 set -e
 trap 'touch "$1/first.failed"' EXIT
 read -r pid _ </proc/self/stat
-mount -t proc proc /proc
+mount -t proc none /proc
 mkdir -p "$1/self" "$1/kubelet"
 mount --bind "$1" "$1/self"
 cd "$1/self"
-mount -t tmpfs -o mode=755 tmpfs /run
+mount -t tmpfs -o mode=755 none /run
 mkdir /run/lib /run/lib-work
-mount -t tmpfs -o mode=755 tmpfs /var/log
-mount -t overlay -o lowerdir=/var/lib,upperdir=/run/lib,workdir=/run/lib-work overlay /var/lib
+mount -t tmpfs -o mode=755 none /var/log
+mount -t overlay -o lowerdir=/var/lib,upperdir=/run/lib,workdir=/run/lib-work none /var/lib
 mkdir -p "$1"
 mount --bind . "$1"
 mkdir -p /var/lib/kubelet

@@ -98,10 +98,12 @@ func (w network) configure(ctx context.Context, n *namespaces) error {
 			return err
 		}
 	}
-	// No route to anywhere else: nothing of the cluster leaves this machine.
+	// The API server calls Services, too. A packet needs a route before it gets its real destination; where this one leads does
+	// not matter. There is no route to anywhere else: nothing of the cluster leaves this machine.
 	for _, arguments := range [][]string{
 		{"address", "add", w.node.String() + "/30", "dev", nodeLink},
 		{"link", "set", nodeLink, "up"},
+		{"route", "add", w.services.String(), "dev", nodeLink},
 	} {
 		if err := n.run(ctx, nil, "ip", arguments...); err != nil {
 			return err
@@ -113,10 +115,7 @@ func (w network) configure(ctx context.Context, n *namespaces) error {
 // disconnect waits until the kernel has removed the link, which it does some time after the namespaces ended, and helps it if
 // that takes long.
 func (w network) disconnect(ctx context.Context) error {
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		if _, err := net.InterfaceByName(w.link); err != nil {
-			return nil // this is how it says that there is none
-		}
+	for deadline := time.Now().Add(10 * time.Second); w.isConnected(); {
 		if time.Now().After(deadline) {
 			return ip(ctx, "link", "delete", w.link)
 		}
@@ -126,6 +125,12 @@ func (w network) disconnect(ctx context.Context) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+	return nil
+}
+
+func (w network) isConnected() bool {
+	_, err := net.InterfaceByName(w.link)
+	return err == nil
 }
 
 // ip runs the command ip on this machine.

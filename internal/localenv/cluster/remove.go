@@ -93,6 +93,9 @@ func endProcesses(ctx context.Context, stateDir string) error {
 // Each has the state directory as an argument.
 func processesOf(stateDir string) ([]int, error) {
 	entries, err := os.ReadDir("/proc")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // not Linux, so there is no cluster
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +129,9 @@ func removeAbandonedCgroups() error {
 		groups = append(groups, found...)
 	}
 	for _, group := range groups {
-		keeper, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(group), cgroupPrefix))
-		if err != nil || syscall.Kill(keeper, 0) == nil {
+		keeper := strings.TrimPrefix(filepath.Base(group), cgroupPrefix)
+		// Of one that has ended and is not waited for there is no command line; by now the number may be another's.
+		if commandLine, err := os.ReadFile(filepath.Join("/proc", keeper, "cmdline")); err == nil && strings.HasPrefix(string(commandLine), "sh\x00") {
 			continue
 		}
 		if err := removeCgroup(group); err != nil {

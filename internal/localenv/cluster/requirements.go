@@ -55,7 +55,8 @@ func Missing(ctx context.Context) []string {
 		return missing
 	}
 	// A container, or a machine that forbids it, has all of these and cannot do it.
-	command := exec.CommandContext(ctx, findProgram("unshare"), unshareFlags("sh", "-c", "mount -t tmpfs tmpfs /run")...)
+	command := exec.CommandContext(ctx, findProgram("unshare"), unshareFlags("sh", "-c", "mount -t tmpfs none /run")...)
+	command.Env = plainEnvironment()
 	if output, err := command.CombinedOutput(); err != nil {
 		missing = append(missing, fmt.Sprintf("the right to make namespaces and mounts (%v: %s)", err, strings.TrimSpace(string(output))))
 	}
