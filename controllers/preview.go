@@ -75,7 +75,7 @@ func PreviewBucket(policy *s3v1alpha1.BucketCORSPolicy, bucketName string, live 
 		return Preview{Reason: s3v1alpha1.ReasonExpectationFailed, Message: why, DependsOnLive: true}
 	}
 	if why := c.refusalOf(policy); why != "" {
-		return Preview{Reason: s3v1alpha1.ReasonConflicted, Message: why, DependsOnLive: true}
+		return Preview{Reason: s3v1alpha1.ReasonDoesNotFit, Message: why, DependsOnLive: true}
 	}
 	return Preview{Desired: c.configuration, SharedWith: c.others(policy), Shadows: c.shadowsOf(policy)}
 }

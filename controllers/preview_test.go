@@ -66,3 +66,15 @@ func TestAPreviewIsWhatTheOperatorWouldDo(t *testing.T) {
 		})
 	}
 }
+
+func TestAPreviewHasTheReasonOfTheConditionWhereThereIsNoRoom(t *testing.T) {
+	older := shared(namedPolicy("team-b", "older", noon.Add(-time.Hour), "assets"), 1)
+	policy := shared(aPolicy("assets"), 0)
+	policy.Spec.Rules[0].ID = older.Spec.Rules[0].ID
+	p := PreviewBucket(policy, "assets", cors.Configuration{}, Neighbours{
+		Policies: []*s3v1alpha1.BucketCORSPolicy{older, policy}, Providers: []*s3v1alpha1.BucketProvider{aProvider()},
+	})
+	if p.Reason != s3v1alpha1.ReasonDoesNotFit || !p.DependsOnLive || p.Message == "" {
+		t.Errorf("the preview is %+v", p)
+	}
+}

@@ -118,8 +118,11 @@ func (o *diffOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	shown.end()
-	if err := printer.end(all); err != nil {
-		return err
+	// That there is no difference is no answer where nothing could be read.
+	if len(all) > 0 || len(plan.unreadable) == 0 {
+		if err := printer.end(all); err != nil {
+			return err
+		}
 	}
 	return diffVerdict(all, plan.unreadable)
 }

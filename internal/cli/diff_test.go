@@ -3,8 +3,10 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -154,5 +156,19 @@ func TestABarIsGoneInTheEnd(t *testing.T) {
 	last := text[strings.LastIndexByte(strings.TrimRight(text, "\r"), '\r')+1:]
 	if !strings.Contains(text, "read buckets") || !strings.Contains(text, "2/3") || strings.TrimSpace(last) != "" {
 		t.Errorf("%q", text)
+	}
+}
+
+func TestDiffDoesNotSpeakOfDifferencesWhereNothingCouldBeRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	manifest := `{apiVersion: s3.bucketcors.dev/v1alpha1, kind: BucketCORSPolicy, metadata: {name: p, namespace: n}, spec: {buckets: [{name: web-a}],
+  rules: [{allowedOrigins: ["https://*.*.example"], allowedMethods: [GET]}]}}`
+	if err := os.WriteFile(file, []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	status := run(t.Context(), []string{"diff", "-f", file, "--region", "eu-west-1"}, strings.NewReader(""), &stdout, &stderr)
+	if status != exitCouldNot || stdout.Len() > 0 || stderr.Len() == 0 {
+		t.Errorf("status %d, stdout %q, stderr %q", status, stdout.String(), stderr.String())
 	}
 }

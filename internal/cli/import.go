@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/bucket"
@@ -97,6 +98,9 @@ func (o *importOptions) check(cmd *cobra.Command) error {
 	}
 	if o.provider != "" && !providerName.MatchString(o.provider) {
 		return fmt.Errorf("--provider %s cannot be the name of a BucketProvider, which has small letters, digits, hyphens and dots", cors.Quote(o.provider))
+	}
+	if namespace := *o.live.cluster.config.Namespace; namespace != "" && len(validation.IsDNS1123Label(namespace)) > 0 {
+		return fmt.Errorf("--namespace %s cannot be the name of a namespace, which has up to 63 small letters, digits and hyphens between them", cors.Quote(namespace))
 	}
 	return o.live.check(cmd)
 }

@@ -82,6 +82,7 @@ func TestLiveVerbsRefuseWhatCannotBeMeant(t *testing.T) {
 		"import --bucket s3://b --region x":    `"s3://b" is the URL of a bucket: its name is b`,
 		"import --bucket a/b --region x":       `"a/b" is not the name of a bucket`,
 		"import --bucket b --force":            "--force is about the files of --output-dir",
+		"import --bucket b -n Bad_NS":          `--namespace "Bad_NS" cannot be the name of a namespace`,
 		"import --bucket b --provider A":       `--provider "A" cannot be the name of a BucketProvider`,
 		"import --bucket b --mode x":           `unknown mode "x"`,
 	} {
