@@ -212,3 +212,17 @@ func TestEachAnswerOfAPlaceIsCounted(t *testing.T) {
 	}
 	w.meter.expect(t, "of what was not asked to the end")
 }
+
+func TestASuspendedPolicyIsReadyWithoutAMeasuredTime(t *testing.T) {
+	created := aPolicy("assets")
+	created.Generation, created.CreationTimestamp = 1, *at(noon.Add(-3 * time.Second))
+	created.Spec.Suspend = true
+	w := newWorld(t, aProvider(), created)
+	w.mustPass(created)
+	w.meter.expect(t, "while nothing is done")
+
+	w.edit(created, func(spec *s3v1alpha1.BucketCORSPolicySpec) { spec.Suspend = false })
+	w.later(5 * time.Second)
+	w.mustPass(created)
+	w.meter.expect(t, "of the change that set it going", "ready after 0s")
+}
