@@ -129,7 +129,7 @@ func (d *policyDeletion) run(ctx context.Context) (left []s3v1alpha1.BucketCORSP
 			d.say("there are no policies")
 			return nil, nil
 		case err == nil:
-			d.say("waiting for %s", countPolicies(len(left)))
+			d.say("waiting for %s", count(len(left), "policy"))
 		case ctx.Err() != nil:
 			// The last answer is what is known.
 		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
@@ -239,16 +239,9 @@ func whatKeeps(policy *s3v1alpha1.BucketCORSPolicy) []string {
 	return lines
 }
 
-func countPolicies(n int) string {
-	if n == 1 {
-		return "1 policy"
-	}
-	return fmt.Sprintf("%d policies", n)
-}
-
 func are(n int) string {
 	if n == 1 {
-		return "1 policy is"
+		return count(n, "policy") + " is"
 	}
-	return fmt.Sprintf("%d policies are", n)
+	return count(n, "policy") + " are"
 }

@@ -260,7 +260,7 @@ func (o *diffOptions) addTargets(cmd *cobra.Command, plan *diffPlan, given []giv
 		}
 	}
 	if !bucketKnown && len(plan.unreadable) == 0 {
-		return fmt.Errorf("none of %s has the bucket %s", policyCount(len(given)), cors.Quote(o.bucket))
+		return fmt.Errorf("none of %s has the bucket %s", count(len(given), "policy"), cors.Quote(o.bucket))
 	}
 	return nil
 }

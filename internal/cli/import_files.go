@@ -89,15 +89,8 @@ func (o *importOptions) write(cmd *cobra.Command, policies []*importedBucket) er
 	if err := writeAll(files, o.force); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s in %s: kubectl apply -k %s\n", policyCount(len(policies)), o.directory, o.directory)
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s in %s: kubectl apply -k %s\n", count(len(policies), "policy"), o.directory, o.directory)
 	return err
-}
-
-func policyCount(n int) string {
-	if n == 1 {
-		return "1 policy"
-	}
-	return fmt.Sprintf("%d policies", n)
 }
 
 // kustomizationIn is the file of a directory that kustomize reads, or is to read.

@@ -42,6 +42,9 @@ func count(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}
+	if one == "policy" {
+		return fmt.Sprintf("%d policies", n)
+	}
 	return fmt.Sprintf("%d %ss", n, one)
 }
 

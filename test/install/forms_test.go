@@ -4,7 +4,6 @@ package install_test
 
 import (
 	"maps"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -55,9 +54,7 @@ func TestTheFormsAreTheSame(t *testing.T) {
 
 // dist/install.yaml is what this script prints for a release.
 func TestTheFileOfAReleaseIsTheSame(t *testing.T) {
-	if _, err := os.Stat(root + "/bin/tools/kustomize"); err != nil {
-		t.Skip("there is no bin/tools/kustomize: make test-install builds it")
-	}
+	needsTool(t, root+"/bin/tools/kustomize")
 	cmd := exec.CommandContext(t.Context(), "hack/image/install-manifest.sh", "registry.example.com/team/bucketcors", "v1.2.3")
 	cmd.Dir = root
 	var stderr strings.Builder
