@@ -150,9 +150,9 @@ metadata: {name: team-a}
 	s.await("web-uploads", "Ready")
 	s.await("fought-over", "Ready")
 	s.await("observed", "Ready")
-	// The oldest has the bucket.
-	s.apply(policyYAML("too-late", "ready", ""))
-	s.await("too-late", "Conflicted")
+	// The oldest has the bucket, and of those of the same second the first by name.
+	s.apply(policyYAML("web-uploads-later", "ready", ""))
+	s.await("web-uploads-later", "Conflicted")
 	s.put("fought-over", theirs)
 	s.put("observed", theirs)
 	s.await("observed", "Drifted")
