@@ -29,6 +29,8 @@ import (
 const (
 	// deletionPoll is the time between two looks at what is left.
 	deletionPoll = time.Second
+	// quietPolls is how often it is looked before what keeps a policy is told.
+	quietPolls = 15
 	// policyPage is how many policies are asked for at a time: each has up to 100
 	// rules and 500 buckets.
 	policyPage = 200
@@ -119,7 +121,7 @@ type policyDeletion struct {
 // too. What passes by itself, such as an API server that restarts, is told and
 // tried again; the error is what cannot pass.
 func (d *policyDeletion) run(ctx context.Context) (left []s3v1alpha1.BucketCORSPolicy, err error) {
-	for {
+	for polls := 0; ; polls++ {
 		policies, err := d.pass(ctx)
 		if len(policies) > 0 {
 			left = policies
@@ -128,6 +130,8 @@ func (d *policyDeletion) run(ctx context.Context) (left []s3v1alpha1.BucketCORSP
 		case err == nil && len(policies) == 0:
 			d.say("there are no policies")
 			return nil, nil
+		case err == nil && polls >= quietPolls:
+			d.say("waiting for %s; %s/%s: %s", count(len(left), "policy"), left[0].Namespace, left[0].Name, whatKeeps(&left[0])[0])
 		case err == nil:
 			d.say("waiting for %s", count(len(left), "policy"))
 		case ctx.Err() != nil:

@@ -102,6 +102,18 @@ func TestWhatIsStillThereInTheEndIsTold(t *testing.T) {
 	}
 }
 
+// Who watches need not wait for the end to see that no operator runs.
+func TestWhatKeepsAPolicyIsToldWhileItKeeps(t *testing.T) {
+	d, out, ctx := deletionOf(t, quietPolls+5, interceptor.Funcs{}, aPolicyNamed("api"), aPolicyNamed("web", s3v1alpha1.FinalizerName))
+	if left, _ := d.run(ctx); len(left) != 1 {
+		t.Fatalf("left %v", left)
+	}
+	want := "waiting for 2 policies\nwaiting for 1 policy\nwaiting for 1 policy; team-a/web: the operator has not dealt with it since it was deleted: does it run, and what does its log say?\n"
+	if out.String() != want {
+		t.Errorf("printed %q, want %q", out, want)
+	}
+}
+
 func TestTroubleThatPassesIsNotTheEnd(t *testing.T) {
 	asked := 0
 	d, out, ctx := deletionOf(t, 10, interceptor.Funcs{
