@@ -10,14 +10,14 @@ MAKEFLAGS += --no-print-directory
 MODULE := github.com/bucketcors/bucketcors
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-# The race detector needs a C compiler; where there is none, tests run without.
-RACE ?= $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 # Nothing is cached between runs: what the tests talk to is not part of the key.
-GOTEST := go test -count=1 -timeout=20m $(RACE)
-
-# What links half of Kubernetes beside a little of ours compiles in minutes as it is,
-# and in many more with the race detector and vet. golangci-lint vets it, too.
+# golangci-lint vets, and once is enough.
 GOTEST_PLAIN := go test -count=1 -timeout=20m -vet=off
+
+# The race detector makes everything take many times as long, so it is for what does
+# several things at a time. It needs a C compiler; where there is none, tests run without.
+RACE ?= $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+GOTEST := $(GOTEST_PLAIN) $(RACE)
 
 TOOLS := bin/tools
 CONTROLLER_GEN := $(TOOLS)/controller-gen
@@ -43,21 +43,22 @@ demo-stop: ## Stop what KEEP=1 left running
 
 ##@ Tests
 
+# How many of the parts of `make test` run at a time. Most of them wait for servers.
+TEST_JOBS ?= 3
+
+# Each prints what it has to say when it is done. make on macOS knows of no such thing.
+AT_ONCE = -j$(TEST_JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 .PHONY: test
-test: ## Everything that CI runs: verify, lint and all tests
+test: ## Everything that CI runs: verify, lint and all tests (TEST_JOBS=3 at a time)
 	@$(call need_browser)
 	@$(call need_prometheus)
 	@echo '==> etcd, kube-apiserver, kubectl and versitygw (the first time this takes about ten minutes)'
 	@go run ./hack/servers
 	@$(MAKE) verify
 	@$(MAKE) lint
-	@echo '==> go test ./...'
-	@$(GOTEST) ./...
-	@$(MAKE) test-differential
-	@$(MAKE) test-install
-	@$(MAKE) test-image
-	@$(MAKE) test-gitops
-	@$(MAKE) test-cluster
+	@echo '==> All tests, $(TEST_JOBS) parts at a time; what each prints comes when it is done'
+	@$(MAKE) $(AT_ONCE) VERBOSE= test-e2e test-cluster test-integration test-install test-gitops test-differential test-monitoring test-image
 	@$(call need_browser)
 	@$(call need_prometheus)
 
@@ -66,14 +67,25 @@ test-unit: ## go vet, and the tests of internal/ (but for what starts servers)
 	go vet ./...
 	$(GOTEST) $$(go list ./internal/... | grep -v '/internal/localenv')
 
+# What only computes, one thing after another.
+COMPUTES := ./internal/cors/... ./internal/document/... ./internal/lint/... ./internal/expectation/...
+
+# What drives the product and servers in processes of their own.
+DRIVES := ./test/e2e/... ./test/monitoring/...
+
 .PHONY: test-integration
 test-integration: ## The tests of packages, on a real API server and a real S3 server
-	$(GOTEST) ./api/... ./controllers/... ./internal/...
+	@echo '==> go test, all packages but test/e2e and test/monitoring'
+	@$(GOTEST_PLAIN) $(COMPUTES)
+	@$(GOTEST) $$(go list ./... | grep -vxF "$$(go list $(COMPUTES) $(DRIVES))")
+
+VERBOSE ?= -v
 
 .PHONY: test-e2e
 test-e2e: ## The product as a user runs it, on real servers and in a real browser
 	@$(call need_browser)
-	$(GOTEST) -v ./test/e2e/...
+	@echo '==> go test ./test/e2e'
+	@$(GOTEST_PLAIN) $(VERBOSE) ./test/e2e/...
 
 .PHONY: browser
 browser: ## Print which browser the tests use; nothing where there is none
@@ -102,7 +114,7 @@ SEED ?= 1
 .PHONY: test-differential
 test-differential: ## Compare answers with versitygw's own matcher (REQUESTS=200000 SEED=1)
 	@echo '==> go test ./test/peers'
-	@cd test/peers && $(GOTEST) ./... -requests=$(REQUESTS) -seed=$(SEED)
+	@cd test/peers && $(GOTEST_PLAIN) ./... -requests=$(REQUESTS) -seed=$(SEED)
 
 .PHONY: test-nightly
 test-nightly: ## A million requests and hundreds of orders of events never tried before, and a minute of each fuzz test

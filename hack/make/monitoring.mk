@@ -6,4 +6,5 @@ monitoring: ## Write config/monitoring from the chart's alerts and dashboard
 
 .PHONY: test-monitoring
 test-monitoring: ## The alerts with promtool, and the dashboard's queries on a real Prometheus that scrapes the operator
-	$(GOTEST) ./test/monitoring
+	@echo '==> go test ./test/monitoring'
+	@$(GOTEST_PLAIN) ./test/monitoring
