@@ -58,7 +58,7 @@ test: ## Everything that CI runs: verify, lint and all tests (TEST_JOBS=3 at a t
 	@$(MAKE) verify
 	@$(MAKE) lint
 	@echo '==> All tests, $(TEST_JOBS) parts at a time; what each prints comes when it is done'
-	@$(MAKE) $(AT_ONCE) VERBOSE= test-e2e test-cluster test-integration test-install test-gitops test-differential test-monitoring test-image
+	@$(MAKE) $(AT_ONCE) VERBOSE= test-install test-e2e test-cluster test-integration test-gitops test-differential test-monitoring test-image
 	@$(call need_browser)
 	@$(call need_prometheus)
 
