@@ -43,6 +43,9 @@ func (b bundle) equal(other bundle) bool {
 // pair is the certificate as a server needs it, if whoever knows the authorities
 // takes it for every one of some hosts.
 func (b bundle) pair(hosts []string, now time.Time) (*tls.Certificate, error) {
+	if b.equal(bundle{}) {
+		return nil, errors.New("there was none yet")
+	}
 	pair, err := tls.X509KeyPair(b.cert, b.key)
 	if err != nil {
 		return nil, err

@@ -24,6 +24,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 )
 
 const serviceHost = "bucketcors-webhook.bucketcors-system.svc"
@@ -205,6 +207,17 @@ func TestACertificateIsRenewedWhen(t *testing.T) {
 				t.Errorf("renewed: %t", renewed)
 			}
 		})
+	}
+}
+
+func TestTheFirstCertificateIsMadeForNoFault(t *testing.T) {
+	var log bytes.Buffer
+	c := newCluster(t, interceptor.Funcs{}, anEmptySecret(), aConfiguration())
+	if err := c.keeper().look(logf.IntoContext(t.Context(), zap.New(zap.WriteTo(&log)))); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), `"msg":"made a new certificate","cause":"there was none yet"`) {
+		t.Errorf("the log has %s", &log)
 	}
 }
 

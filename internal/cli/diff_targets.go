@@ -180,7 +180,11 @@ func (o *diffOptions) planInCluster(cmd *cobra.Command, plan *diffPlan, given []
 	if plan.among.Providers, err = c.providers(ctx); err != nil {
 		return err
 	}
-	others, note, err := c.policiesSeen(ctx, given)
+	var namespaces []string
+	for _, g := range given {
+		namespaces = append(namespaces, cmp.Or(g.Namespace, c.namespace))
+	}
+	others, note, err := c.policiesSeen(ctx, namespaces...)
 	if err != nil {
 		return err
 	}
@@ -277,50 +281,6 @@ func replacing(policies []*v1alpha1.BucketCORSPolicy, policy *v1alpha1.BucketCOR
 	}
 	policy.UID, policy.CreationTimestamp = types.UID("new "+policy.Namespace+"/"+policy.Name), now
 	return append(policies, policy)
-}
-
-// policiesSeen are those of the cluster that decide beside the given ones: all that
-// may be listed, and what there is to say where that is not all.
-func (c *cluster) policiesSeen(ctx context.Context, given []givenPolicy) (seen []v1alpha1.BucketCORSPolicy, note string, err error) {
-	seen, err = c.policies(ctx, "")
-	if !apierrors.IsForbidden(err) {
-		return seen, "", err
-	}
-	namespaces := map[string]bool{}
-	for _, g := range given {
-		namespace := g.Namespace
-		if namespace == "" {
-			namespace = c.namespace
-		}
-		if namespaces[namespace] {
-			continue
-		}
-		namespaces[namespace] = true
-		more, err := c.policies(ctx, namespace)
-		if err != nil && !apierrors.IsForbidden(err) {
-			return nil, "", err
-		}
-		seen = append(seen, more...)
-	}
-	return seen, "you may not list the policies of all namespaces: what others have on the same buckets is not known here", nil
-}
-
-// providers are all of the cluster.
-func (c *cluster) providers(ctx context.Context) ([]*v1alpha1.BucketProvider, error) {
-	var list v1alpha1.BucketProviderList
-	err := c.List(ctx, &list)
-	if apierrors.IsForbidden(err) {
-		return nil, fmt.Errorf("%w; have the ClusterRole bucketcors-provider-viewer, or say where the buckets are with --endpoint or --region",
-			c.failure("list BucketProviders", err))
-	}
-	if err != nil {
-		return nil, c.failure("list BucketProviders", err)
-	}
-	var found []*v1alpha1.BucketProvider
-	for i := range list.Items {
-		found = append(found, &list.Items[i])
-	}
-	return found, nil
 }
 
 // labelsOf are the labels of the namespaces whose policies name a bucket of the

@@ -42,7 +42,12 @@ Exit status: 0 fine, also with nothing saved, 2 could not.`,
 		Example: `  bucketcors history web-uploads -n team-a
   bucketcors history --bucket team-a-uploads -A
   bucketcors history -n team-a --revision web-uploads-0fa943af6096085ae519`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, words []string) error {
+			if len(words) > 1 {
+				return fmt.Errorf("history tells of one policy, or of all: leave out %s", cors.Quote(words[1]))
+			}
+			return nil
+		},
 		RunE: interruptible(func(cmd *cobra.Command, words []string) error {
 			return options.run(cmd, strings.Join(words, ""))
 		}),

@@ -223,7 +223,7 @@ func TestHistoryPicksWhatIsAskedFor(t *testing.T) {
 		}
 	}
 	for arguments, want := range map[string]string{
-		"history --revision p-1 -n team-b":   "namespace team-b has no ControllerRevision \"p-1\": bucketcors history lists",
+		"history --revision p-1 -n team-b":   "namespace team-b has no ControllerRevision \"p-1\": bucketcors history -n team-b lists",
 		"history --revision q-3":             "ControllerRevision team-a/q-3 is not one of bucketcors",
 		"history --revision q-4":             "ControllerRevision team-a/q-4 holds no CORS configuration",
 		"restore q-4":                        "ControllerRevision team-a/q-4 holds no CORS configuration",
@@ -234,7 +234,7 @@ func TestHistoryPicksWhatIsAskedFor(t *testing.T) {
 		"history --revision p-1 -A":          "--all-namespaces tells of all policies",
 		"history p -A":                       "--all-namespaces tells of all policies",
 		"history -n team-a -A":               "--all-namespaces tells of all policies",
-		"history p q":                        "accepts at most 1 arg",
+		"history p q":                        `history tells of one policy, or of all: leave out "q"`,
 		"restore p-1 p-2":                    "name the one revision",
 		"restore p-1 --operator-namespace x": "--operator-namespace is where the Secret of --provider-credentials is",
 		"restore p-1 --endpoint http://x":    `unknown flag "--endpoint"`,
@@ -265,7 +265,7 @@ func TestHistoryPicksWhatIsAskedFor(t *testing.T) {
 	// As people call it.
 	var out, errs strings.Builder
 	if status := runAs(t.Context(), plugin, []string{"restore", "p-9"}, strings.NewReader(""), &out, &errs); status != exitCouldNot ||
-		!strings.Contains(errs.String(), "kubectl bucketcors history lists those that there are") {
+		!strings.Contains(errs.String(), "kubectl bucketcors history -n team-a lists those that there are") {
 		t.Errorf("status %d, %s", status, errs.String())
 	}
 }

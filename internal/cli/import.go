@@ -123,16 +123,20 @@ func (o *importOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	report := &importReport{}
+	var has managed
 	if c != nil {
-		if found, err = report.leaveOutManaged(cmd.Context(), c, in, found); err != nil {
+		var unseen string
+		if has, unseen, err = c.managed(cmd.Context(), in, *o.live.cluster.config.Namespace); err != nil {
 			return err
 		}
+		if unseen != "" {
+			report.notes = append(report.notes, unseen)
+		}
+		found = report.leaveOut(has, found)
 	}
-	o.plan(found, in)
-	if o.directory != "" && !o.force {
-		if err := noneThere(o.directory, found); err != nil {
-			return err
-		}
+	o.plan(found, in, has)
+	if err := o.checkDirectory(found); err != nil {
+		return err
 	}
 	shown := newProgress(cmd, "read buckets", len(found))
 	defer shown.end()
@@ -255,13 +259,18 @@ func matchesPattern(pattern, name string) bool {
 	return true
 }
 
-// plan gives each bucket the name of its policy, no two the same, and what its
-// policy has to say of its region.
-func (o *importOptions) plan(found []*importedBucket, in service) {
+// plan gives each bucket the name of its policy, no two the same and none of a policy
+// that it would take away from other buckets, and what its policy has to say of its
+// region.
+func (o *importOptions) plan(found []*importedBucket, in service, has managed) {
 	taken := map[string]bool{"kustomization": true}
+	free := func(b *importedBucket) bool {
+		of, exists := has.names[b.name]
+		return !taken[b.name] && (!exists || of == b.Name)
+	}
 	for _, b := range found {
 		b.name = document.PolicyName(b.Name)
-		for n := 2; taken[b.name]; n++ {
+		for n := 2; !free(b); n++ {
 			b.name = fmt.Sprintf("%s-%d", document.PolicyName(b.Name), n)
 		}
 		taken[b.name] = true
@@ -282,8 +291,11 @@ func (o *importOptions) plan(found []*importedBucket, in service) {
 // rules that no policy can have.
 func (o *importOptions) read(ctx context.Context, clients *s3.Clients, in service, b *importedBucket) error {
 	live, err := getLive(ctx, clients, in, b.Location)
-	if err != nil || len(live.Rules) == 0 {
-		return err
+	if err != nil {
+		return inAnotherRegion(err, in)
+	}
+	if len(live.Rules) == 0 {
+		return nil
 	}
 	metadata := document.Metadata{
 		Name: b.name, Namespace: *o.live.cluster.config.Namespace, Bucket: b.Name, Region: b.region, Provider: o.provider,
@@ -293,6 +305,21 @@ func (o *importOptions) read(ctx context.Context, clients *s3.Clients, in servic
 	}
 	b.manifest, err = policyOf(live, in.dialect, metadata)
 	return err
+}
+
+// setRegion is what package s3 advises about a bucket of another region.
+const setRegion = "set the region of the bucket to"
+
+// inAnotherRegion is a failure with advice for somebody who has no policy yet that
+// could name the region of the bucket.
+func inAnotherRegion(err error, in service) error {
+	about, ok := errors.AsType[*bucket.Error](err)
+	if !ok || in.provider != "" && in.Endpoint != "" {
+		return err
+	}
+	told := *about
+	told.Message = strings.Replace(about.Message, setRegion, "import it with --region", 1)
+	return &told
 }
 
 // cannotBePolicyError is why the rules of a bucket cannot be those of a policy.

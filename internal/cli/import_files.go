@@ -10,6 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/kustomize/api/types"
@@ -22,28 +25,37 @@ const kustomizationFile = "kustomization.yaml"
 
 var kustomizationFiles = []string{kustomizationFile, "kustomization.yml", "Kustomization"}
 
-// noneThere is the error that a file which is to be written is there.
-func noneThere(directory string, found []*importedBucket) error {
-	var there []string
-	look := func(name string) error {
-		path := filepath.Join(directory, name)
-		_, err := os.Lstat(path)
-		if err == nil {
-			there = append(there, path)
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+// checkDirectory refuses a directory that is none, or has a file that is to be written
+// and not to be overwritten.
+func (o *importOptions) checkDirectory(found []*importedBucket) error {
+	if o.directory == "" {
 		return nil
 	}
-	var errs []error
-	for _, name := range kustomizationFiles {
-		errs = append(errs, look(name))
-	}
-	for _, b := range found {
-		errs = append(errs, look(b.file()))
-	}
-	if err := errors.Join(errs...); err != nil {
+	info, err := os.Stat(o.directory)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
 		return err
+	case !info.IsDir():
+		return fmt.Errorf("--output-dir %s is a file: name a directory", o.directory)
+	case o.force:
+		return nil
+	}
+	names := slices.Clone(kustomizationFiles)
+	for _, b := range found {
+		names = append(names, b.file())
+	}
+	var there []string
+	for _, name := range names {
+		path := filepath.Join(o.directory, name)
+		_, err := os.Lstat(path)
+		switch {
+		case err == nil:
+			there = append(there, path)
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
 	}
 	switch len(there) {
 	case 0:
@@ -89,8 +101,19 @@ func (o *importOptions) write(cmd *cobra.Command, policies []*importedBucket) er
 	if err := writeAll(files, o.force); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s in %s: kubectl apply -k %s\n", count(len(policies), "policy"), o.directory, o.directory)
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s in %s: kubectl apply -k %s\n", count(len(policies), "policy"), o.directory, shellWord(o.directory))
 	return err
+}
+
+// plainWord is a word that every shell takes as it is.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]+$`)
+
+// shellWord is a word to be pasted into a shell.
+func shellWord(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // kustomizationIn is the file of a directory that kustomize reads, or is to read.

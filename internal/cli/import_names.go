@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/controllers"
@@ -73,39 +72,55 @@ func checkImportName(name string) error {
 	}
 }
 
-// leaveOutManaged leaves out the buckets that were found and are in a policy
-// already, and notes those that were named. Without the right to list all policies
-// nothing is left out.
-func (r *importReport) leaveOutManaged(ctx context.Context, c *cluster, in service, found []*importedBucket) ([]*importedBucket, error) {
-	policies, err := c.policies(ctx, "")
-	if apierrors.IsForbidden(err) {
-		return found, nil
-	}
+// managed is what policies have already, as far as who calls may see them.
+type managed struct {
+	// buckets of the service are in policies, such as team-a/media.
+	buckets map[string]string
+	// names are those that policies have where the new ones go. Of each it knows the
+	// one bucket of the service that the policy has, and nothing where it has others.
+	names map[string]string
+}
+
+// managed is what the policies of a cluster have on a service, and what there is to
+// say where not all can be seen. Empty, the namespace of new policies is any.
+func (c *cluster) managed(ctx context.Context, in service, namespace string) (has managed, note string, err error) {
+	policies, note, err := c.policiesSeen(ctx, c.namespace)
 	if err != nil {
-		return nil, err
+		return managed{}, "", err
 	}
-	providers, err := c.providers(ctx)
+	services, err := c.services(ctx)
 	if err != nil {
-		return nil, err
+		return managed{}, "", err
 	}
-	services := map[string]string{}
-	for _, p := range providers {
-		services[p.Name] = controllers.ServiceOf(p)
-	}
-	managed := map[string]string{}
+	has = managed{buckets: map[string]string{}, names: map[string]string{}}
 	for i := range policies {
 		p := &policies[i]
-		if services[controllers.ProviderName(p)] != services[in.provider] {
-			continue
+		provider := controllers.ProviderName(p)
+		here := provider == in.provider || services != nil && services[provider] == services[in.provider]
+		if namespace == "" || namespace == p.Namespace {
+			only := ""
+			if here && len(p.Spec.Buckets) == 1 {
+				only = p.Spec.Buckets[0].Name
+			}
+			if before, twice := has.names[p.Name]; twice && before != only {
+				only = ""
+			}
+			has.names[p.Name] = only
 		}
 		for _, b := range p.Spec.Buckets {
-			if managed[b.Name] == "" {
-				managed[b.Name] = p.Namespace + "/" + p.Name
+			if here && has.buckets[b.Name] == "" {
+				has.buckets[b.Name] = p.Namespace + "/" + p.Name
 			}
 		}
 	}
+	return has, note, nil
+}
+
+// leaveOut leaves out the buckets that were found and are in a policy already, and
+// notes those that were named.
+func (r *importReport) leaveOut(has managed, found []*importedBucket) []*importedBucket {
 	return slices.DeleteFunc(found, func(b *importedBucket) bool {
-		policy := managed[b.Name]
+		policy := has.buckets[b.Name]
 		switch {
 		case policy == "":
 			return false
@@ -116,7 +131,7 @@ func (r *importReport) leaveOutManaged(ctx context.Context, c *cluster, in servi
 			r.notes = append(r.notes, fmt.Sprintf("bucket %s is in policy %s already: a second one would wait for that one to go (%s)", b.Name, policy, v1alpha1.ReasonConflicted))
 			return false
 		}
-	}), nil
+	})
 }
 
 // importReport is what came of an import.

@@ -12,6 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/bucket"
 	"github.com/bucketcors/bucketcors/internal/cors"
 	"github.com/bucketcors/bucketcors/internal/document"
@@ -94,7 +98,7 @@ func TestPoliciesGetNamesOfTheirOwn(t *testing.T) {
 	for _, name := range []string{"My_Bucket", "kustomization", "my-bucket", "my.bucket", long, long[1:] + "b", "___"} {
 		found = append(found, &importedBucket{Location: bucket.Location{Name: name}})
 	}
-	(&importOptions{}).plan(found, service{})
+	(&importOptions{}).plan(found, service{}, managed{})
 	seen := map[string]bool{}
 	for _, b := range found {
 		if seen[b.name] || b.name == "kustomization" || len(b.name) > 253 {
@@ -104,6 +108,105 @@ func TestPoliciesGetNamesOfTheirOwn(t *testing.T) {
 	}
 	if found[0].name != "my-bucket" || found[2].name != "my-bucket-2" || found[3].name != "my.bucket" {
 		t.Errorf("%s, %s, %s", found[0].name, found[2].name, found[3].name)
+	}
+}
+
+func TestNoImportedPolicyTakesTheNameOfOneThatHasOtherBuckets(t *testing.T) {
+	policyOf := func(namespace, name, provider string, buckets ...string) *v1alpha1.BucketCORSPolicy {
+		p := &v1alpha1.BucketCORSPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+		p.Spec.ProviderRef = &v1alpha1.ProviderReference{Name: provider}
+		for _, b := range buckets {
+			p.Spec.Buckets = append(p.Spec.Buckets, v1alpha1.BucketReference{Name: b})
+		}
+		return p
+	}
+	elsewhere := liveProvider("https://elsewhere.example")
+	elsewhere.Name = "elsewhere"
+	twin := liveProvider("https://s3.example")
+	twin.Name = "twin"
+	objects := []client.Object{
+		liveProvider("https://s3.example"), elsewhere, twin,
+		policyOf("team-a", "media", "default", "other"),
+		policyOf("team-a", "photos", "twin", "photos"),
+		policyOf("team-a", "films", "default", "films", "sounds"),
+		policyOf("team-a", "texts", "elsewhere", "texts"),
+		policyOf("team-b", "music", "default", "hits"),
+	}
+	const allSeen, noneElsewhere = "", "you may not list the policies of all namespaces"
+	for name, test := range map[string]struct {
+		forbidden []string
+		namespace string
+		want      string
+		note      string
+	}{
+		"in a namespace":   {nil, "team-a", "films-2 (team-a/films), media-2, music, photos (team-a/photos), texts-2", allSeen},
+		"in another":       {nil, "team-b", "films (team-a/films), media, music-2, photos (team-a/photos), texts", allSeen},
+		"wherever kubectl": {nil, "", "films-2 (team-a/films), media-2, music-2, photos (team-a/photos), texts-2", allSeen},
+		"for somebody who may see that namespace": {
+			[]string{"BucketCORSPolicyList"}, "team-a", "films-2 (team-a/films), media-2, music, photos (team-a/photos), texts-2", noneElsewhere,
+		},
+		"for somebody who may see nothing": {
+			[]string{"BucketCORSPolicyList", "BucketCORSPolicyList team-a"}, "team-a", "films, media, music, photos, texts", noneElsewhere,
+		},
+		"for somebody who may not list the providers": {
+			[]string{"BucketProviderList"}, "team-a", "films-2 (team-a/films), media-2, music, photos-2, texts-2", allSeen,
+		},
+	} {
+		c := fakeCluster(t, test.forbidden, objects...)
+		in := service{provider: "default"}
+		has, note, err := c.managed(t.Context(), in, test.namespace)
+		if err != nil || !strings.HasPrefix(note, test.note) || (note == "") != (test.note == "") {
+			t.Errorf("%s: %v, %q", name, err, note)
+		}
+		var found []*importedBucket
+		for _, bucketName := range []string{"films", "media", "music", "photos", "texts"} {
+			found = append(found, &importedBucket{Location: bucket.Location{Name: bucketName}})
+		}
+		(&importOptions{}).plan(found, in, has)
+		var got []string
+		for _, b := range found {
+			if policy := has.buckets[b.Name]; policy != "" {
+				b.name += " (" + policy + ")"
+			}
+			got = append(got, b.name)
+		}
+		if said := strings.Join(got, ", "); said != test.want {
+			t.Errorf("%s: %s\nand not %s", name, said, test.want)
+		}
+	}
+}
+
+func TestADirectoryOfFilesIsOne(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeIn(t, ".", "file", "mine")
+	for _, force := range []bool{false, true} {
+		o := &importOptions{directory: "file", force: force}
+		if err := o.checkDirectory(nil); err == nil || err.Error() != "--output-dir file is a file: name a directory" {
+			t.Errorf("%t: %v", force, err)
+		}
+	}
+	var out bytes.Buffer
+	cmd := newImportCommand()
+	cmd.SetOut(&out)
+	o := &importOptions{directory: "a team's"}
+	if err := o.write(cmd, []*importedBucket{{name: "a"}}); err != nil || out.String() != "1 policy in a team's: kubectl apply -k 'a team'\\''s'\n" {
+		t.Errorf("%v, %s", err, out.String())
+	}
+}
+
+func TestABucketOfAnotherRegionIsImportedWithThatRegion(t *testing.T) {
+	source, err := os.ReadFile("../s3/classify.go")
+	if err != nil || !strings.Contains(string(source), setRegion) {
+		t.Fatalf("package s3 does not say %q any more (%v)", setRegion, err)
+	}
+	failure := &bucket.Error{Reason: bucket.WrongRegion, Message: "the bucket is in region x, not in y: " + setRegion + " x"}
+	for want, in := range map[string]service{
+		"the bucket is in region x, not in y: import it with --region x": {provider: "default"},
+		failure.Message: {provider: "default", Provider: bucket.Provider{Endpoint: "https://s3.example"}}, // the provider has it wrong
+	} {
+		if got := inAnotherRegion(failure, in); got.Error() != want {
+			t.Errorf("%s\nand not %s", got, want)
+		}
 	}
 }
 
@@ -122,7 +225,7 @@ func TestPoliciesNameARegionThatTheirProviderHasNot(t *testing.T) {
 		"of a server with one alone": {bucket.Provider{Region: "x", Endpoint: "https://s3.example"}, "", "y", ""},
 	} {
 		b := &importedBucket{Location: bucket.Location{Name: "web-a", Region: test.listed}}
-		(&importOptions{}).plan([]*importedBucket{b}, service{Provider: test.in, provider: test.called})
+		(&importOptions{}).plan([]*importedBucket{b}, service{Provider: test.in, provider: test.called}, managed{})
 		if b.region != test.want {
 			t.Errorf("%s: %q", name, b.region)
 		}

@@ -29,6 +29,7 @@ import (
 
 	"github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/controllers"
+	"github.com/bucketcors/bucketcors/internal/bucket"
 	"github.com/bucketcors/bucketcors/internal/cors"
 )
 
@@ -153,6 +154,59 @@ func (c *cluster) policies(ctx context.Context, namespace string) ([]v1alpha1.Bu
 	return list.Items, nil
 }
 
+// policiesSeen are those of all namespaces or, where these may not be listed, of the
+// named ones, and what there is to say of that.
+func (c *cluster) policiesSeen(ctx context.Context, namespaces ...string) (seen []v1alpha1.BucketCORSPolicy, note string, err error) {
+	seen, err = c.policies(ctx, "")
+	if !apierrors.IsForbidden(err) {
+		return seen, "", err
+	}
+	slices.Sort(namespaces)
+	for _, namespace := range slices.Compact(namespaces) {
+		more, err := c.policies(ctx, namespace)
+		if err != nil && !apierrors.IsForbidden(err) {
+			return nil, "", err
+		}
+		seen = append(seen, more...)
+	}
+	return seen, "you may not list the policies of all namespaces: what others have on the same buckets is not known here", nil
+}
+
+// providers are all of the cluster.
+func (c *cluster) providers(ctx context.Context) ([]*v1alpha1.BucketProvider, error) {
+	var list v1alpha1.BucketProviderList
+	err := c.List(ctx, &list)
+	if apierrors.IsForbidden(err) {
+		return nil, fmt.Errorf("%w; have the ClusterRole bucketcors-provider-viewer, or say where the buckets are with --endpoint or --region",
+			c.failure("list BucketProviders", err))
+	}
+	if err != nil {
+		return nil, c.failure("list BucketProviders", err)
+	}
+	var found []*v1alpha1.BucketProvider
+	for i := range list.Items {
+		found = append(found, &list.Items[i])
+	}
+	return found, nil
+}
+
+// services are those of all BucketProviders by name; nil where they may not be
+// listed.
+func (c *cluster) services(ctx context.Context) (map[string]string, error) {
+	providers, err := c.providers(ctx)
+	switch {
+	case apierrors.IsForbidden(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	services := make(map[string]string, len(providers))
+	for _, p := range providers {
+		services[p.Name] = controllers.ServiceOf(p)
+	}
+	return services, nil
+}
+
 // provider is a BucketProvider by its name. The error matches apierrors.IsForbidden
 // where it may not be read.
 func (c *cluster) provider(ctx context.Context, name string) (*v1alpha1.BucketProvider, error) {
@@ -206,13 +260,13 @@ func (f *liveFlags) serviceOf(ctx context.Context, c *cluster, provider *v1alpha
 		return s, nil
 	}
 	if provider.Spec.Credentials == nil {
-		return s, fmt.Errorf("BucketProvider %q has no Secret: the operator signs with credentials of its own, which nobody else has; leave out --provider-credentials",
+		return s, noSecret("BucketProvider %q has no Secret: the operator signs with credentials of its own, which nobody else has; leave out --provider-credentials",
 			provider.Name)
 	}
 	namespace := cmp.Or(f.operatorNamespace, defaultOperatorNamespace)
 	connected, err := controllers.Connect(ctx, c.Client, namespace, provider)
 	if apierrors.IsForbidden(err) {
-		return s, fmt.Errorf("you may not get Secret %s in namespace %s of the cluster %s: leave out --provider-credentials, and your own AWS credentials sign",
+		return s, noSecret("you may not get Secret %s in namespace %s of the cluster %s: leave out --provider-credentials, and your own AWS credentials sign",
 			provider.Spec.Credentials.SecretRef.Name, namespace, c.host)
 	}
 	if err != nil {
@@ -220,6 +274,11 @@ func (f *liveFlags) serviceOf(ctx context.Context, c *cluster, provider *v1alpha
 	}
 	s.Provider = connected
 	return s, nil
+}
+
+// noSecret is why the requests to a service cannot be signed.
+func noSecret(format string, arguments ...any) error {
+	return &bucket.Error{Reason: v1alpha1.ReasonSecretNotFound, Fate: bucket.Refused, Message: fmt.Sprintf(format, arguments...)}
 }
 
 // completionTime bounds what shells wait for.

@@ -88,7 +88,7 @@ func (c *cluster) saved(ctx context.Context, called, namespace, name string) (sa
 	err := c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &revision)
 	switch {
 	case apierrors.IsNotFound(err):
-		return savedRevision{}, fmt.Errorf("namespace %s has no ControllerRevision %q: %s history lists those that there are, of another namespace with -n",
+		return savedRevision{}, fmt.Errorf("namespace %s has no ControllerRevision %q: %s history -n %[1]s lists those that there are; -n names another namespace",
 			namespace, name, called)
 	case err != nil:
 		return savedRevision{}, c.failure(fmt.Sprintf("get ControllerRevision %s in namespace %s", name, namespace), err)

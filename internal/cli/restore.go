@@ -312,23 +312,6 @@ func (c *cluster) obstacle(cmd *cobra.Command, saved savedRevision, patience tim
 	return "", nil
 }
 
-// services are those of all BucketProviders by name; nil where they may not be
-// listed.
-func (c *cluster) services(ctx context.Context) (map[string]string, error) {
-	providers, err := c.providers(ctx)
-	switch {
-	case apierrors.IsForbidden(err):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	services := make(map[string]string, len(providers))
-	for _, p := range providers {
-		services[p.Name] = controllers.ServiceOf(p)
-	}
-	return services, nil
-}
-
 // undoneBy says which policies would undo this, and what to do.
 func undoneBy(called string, by []*v1alpha1.BucketCORSPolicy, saved savedRevision) string {
 	var policies, commands []string
