@@ -4,6 +4,7 @@ package admission
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/util/cert"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // The keys of the Secret, as cert-manager names them too.
@@ -96,4 +98,20 @@ func (b bundle) renewed(hosts []string, life time.Duration, now time.Time) (bund
 		return bundle{}, fmt.Errorf("write the certificates of the webhook's authorities: %w", err)
 	}
 	return bundle{cert: chain, key: key, authorities: encoded}, nil
+}
+
+// logTrouble tells what keeps a certificate from being looked after, while one is
+// served or none.
+func logTrouble(ctx context.Context, err error, served bool) {
+	log := logf.FromContext(ctx)
+	if served {
+		log.Error(err, "cannot look after the certificate of the webhook, which goes on with the one that it has")
+		return
+	}
+	log.Error(err, "the webhook has no certificate in order, and policies are stored unjudged unless that is mended")
+}
+
+// logServing tells that another certificate is served than before.
+func logServing(ctx context.Context, certificate *x509.Certificate) {
+	logf.FromContext(ctx).Info("serving a certificate", "serial", certificate.SerialNumber.String(), "until", certificate.NotAfter)
 }

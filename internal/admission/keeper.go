@@ -88,15 +88,14 @@ func (k *Keeper) NeedLeaderElection() bool { return false }
 // Start keeps the certificate until the context is done. What goes wrong is logged,
 // once, and tried again: it ends nothing.
 func (k *Keeper) Start(ctx context.Context) error {
-	log := logf.FromContext(ctx).WithName("webhook-certificate")
-	ctx = logf.IntoContext(ctx, log)
+	ctx = logf.IntoContext(ctx, logf.FromContext(ctx).WithName("webhook-certificate"))
 	var last string
 	for ctx.Err() == nil {
 		next, now := lookInterval, ""
 		if err := k.look(ctx); err != nil && ctx.Err() == nil {
 			next, now = lookAgainInterval, err.Error()
 			if now != last {
-				log.Error(err, "the webhook has no certificate in order, and policies are stored unjudged unless that is mended")
+				logTrouble(ctx, err, k.serving.Load() != nil)
 			}
 		}
 		last = now
@@ -139,7 +138,7 @@ func (k *Keeper) look(ctx context.Context) error {
 			return nil
 		}
 		if current := k.serving.Swap(kept); current == nil || !current.bundle.equal(kept.bundle) {
-			logf.FromContext(ctx).Info("serving a certificate", "serial", kept.pair.Leaf.SerialNumber.String(), "until", kept.pair.Leaf.NotAfter)
+			logServing(ctx, kept.pair.Leaf)
 		}
 		return nil
 	})

@@ -448,3 +448,39 @@ func TestAKeeperEndsWithItsContextAndNotBefore(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// onWrite is a log that does something at its first line.
+type onWrite struct {
+	bytes.Buffer
+	do func()
+}
+
+func (w *onWrite) Write(line []byte) (int, error) {
+	w.do()
+	return w.Buffer.Write(line)
+}
+
+func TestAnAPIServerThatIsAwayIsNoFaultOfTheCertificate(t *testing.T) {
+	c := newCluster(t, interceptor.Funcs{
+		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			return errors.New("the API server is away")
+		},
+	})
+	for served, want := range map[bool]string{
+		false: "the webhook has no certificate in order, and policies are stored unjudged unless that is mended",
+		true:  "cannot look after the certificate of the webhook, which goes on with the one that it has",
+	} {
+		keeper := c.keeper()
+		if served {
+			c.serve(keeper, aged(t, []string{serviceHost}, certificateLife))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		log := &onWrite{do: cancel}
+		if err := keeper.Start(logf.IntoContext(ctx, zap.New(zap.WriteTo(log)))); err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("with a certificate that is served: %t: the log has %s", served, log)
+		}
+	}
+}

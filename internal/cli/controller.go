@@ -206,7 +206,11 @@ func (o *controllerOptions) run(ctx context.Context) error {
 		return err
 	}
 	ctrl.Log.Info("starting bucketcors", "version", buildVersion(), "namespace", o.namespace)
-	return startManager(ctx, mgr)
+	if err := startManager(ctx, mgr); err != nil {
+		ctrl.Log.Error(err, "bucketcors ends")
+		return errLogged
+	}
+	return nil
 }
 
 // startManager runs the manager until the context is done. One whose caches

@@ -95,7 +95,9 @@ func policyClient() (client.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the cluster: %w", err)
 	}
-	restConfig.QPS, restConfig.Burst = 50, 100
+	// The API server says when it is too much: a client that held back a request until
+	// the deadline is over would have no answer to tell of.
+	restConfig.QPS = -1
 	scheme := runtime.NewScheme()
 	if err := s3v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register the API types: %w", err)

@@ -153,6 +153,11 @@ func TestABarIsGoneInTheEnd(t *testing.T) {
 	}
 	p.end()
 	text := shown.String()
+	p.end() // as deferred: by now there may be the result where the bar was
+	p.one()
+	if more := strings.TrimPrefix(shown.String(), text); more != "" {
+		t.Errorf("after the end: %q", more)
+	}
 	last := text[strings.LastIndexByte(strings.TrimRight(text, "\r"), '\r')+1:]
 	if !strings.Contains(text, "read buckets") || !strings.Contains(text, "2/3") || strings.TrimSpace(last) != "" {
 		t.Errorf("%q", text)

@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bucketcors/bucketcors/api/v1alpha1"
 	"github.com/bucketcors/bucketcors/internal/cors"
@@ -155,22 +158,44 @@ func TestPrintedRulesAreReadBackAndMoveNoCursor(t *testing.T) {
 	}
 }
 
-// savingCluster is an API server with the revisions of namespace team-a.
-func savingCluster(revisions ...*appsv1.ControllerRevision) http.HandlerFunc {
-	answers := map[string]any{
-		"/api":  map[string]any{"kind": "APIVersions", "versions": []string{"v1"}},
-		"/apis": json.RawMessage(`{"kind": "APIGroupList", "apiVersion": "v1", "groups": [{"name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}], "preferredVersion": {"groupVersion": "apps/v1", "version": "v1"}}]}`),
-		"/apis/apps/v1": json.RawMessage(`{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "apps/v1",
-			"resources": [{"name": "controllerrevisions", "singularName": "controllerrevision", "namespaced": true, "kind": "ControllerRevision", "verbs": ["get", "list"]}]}`),
+// servedKinds are those that a cluster of clusterWith knows, by the group and version.
+var servedKinds = map[string][]metav1.APIResource{
+	"apps/v1": {{Name: "controllerrevisions", Kind: "ControllerRevision", Namespaced: true}},
+	"s3.bucketcors.dev/v1alpha1": {
+		{Name: "bucketcorspolicies", Kind: "BucketCORSPolicy", Namespaced: true},
+		{Name: "bucketproviders", Kind: "BucketProvider"},
+	},
+}
+
+// clusterWith is an API server with these objects, of which those that have a
+// namespace are in team-a.
+func clusterWith(objects ...client.Object) http.HandlerFunc {
+	answers := map[string]any{"/api": metav1.APIVersions{Versions: []string{"v1"}}}
+	groups := metav1.APIGroupList{}
+	for version, kinds := range servedKinds {
+		group, short, _ := strings.Cut(version, "/")
+		served := metav1.GroupVersionForDiscovery{GroupVersion: version, Version: short}
+		groups.Groups = append(groups.Groups, metav1.APIGroup{Name: group, Versions: []metav1.GroupVersionForDiscovery{served}, PreferredVersion: served})
+		answers["/apis/"+version] = metav1.APIResourceList{GroupVersion: version, APIResources: kinds}
+		for _, kind := range kinds {
+			items := []client.Object{}
+			all := "/apis/" + version + "/" + kind.Name
+			one := all
+			if kind.Namespaced {
+				one = "/apis/" + version + "/namespaces/team-a/" + kind.Name
+			}
+			for _, o := range objects {
+				if strings.HasSuffix(fmt.Sprintf("%T", o), "."+kind.Kind) {
+					o.GetObjectKind().SetGroupVersionKind(schema.FromAPIVersionAndKind(version, kind.Kind))
+					items = append(items, o)
+					answers[one+"/"+o.GetName()] = o
+				}
+			}
+			list := map[string]any{"apiVersion": version, "kind": kind.Kind + "List", "items": items}
+			answers[all], answers[one] = list, list
+		}
 	}
-	list := appsv1.ControllerRevisionList{}
-	list.Kind, list.APIVersion = "ControllerRevisionList", "apps/v1"
-	for _, r := range revisions {
-		r.Kind, r.APIVersion = "ControllerRevision", "apps/v1"
-		list.Items = append(list.Items, *r)
-		answers["/apis/apps/v1/namespaces/team-a/controllerrevisions/"+r.Name] = r
-	}
-	answers["/apis/apps/v1/namespaces/team-a/controllerrevisions"], answers["/apis/apps/v1/controllerrevisions"] = list, list
+	answers["/apis"] = groups
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		answer, found := answers[r.URL.Path]
@@ -195,7 +220,7 @@ func TestHistoryPicksWhatIsAskedFor(t *testing.T) {
 	hostile.Labels = nil
 	broken := named("q-4", "q", "web-d", "")
 	broken.Data.Raw = []byte(`{}`)
-	startAPIServer(t, savingCluster(named("p-1", "p", "web-b", "2026-11-22T07:00:00Z"), named("p-2", "p", "web-a", "2026-11-22T07:00:00Z"),
+	startAPIServer(t, clusterWith(named("p-1", "p", "web-b", "2026-11-22T07:00:00Z"), named("p-2", "p", "web-a", "2026-11-22T07:00:00Z"),
 		named("q-1", "q", "web-b", "2026-11-22T08:00:00Z"), named("q-2", "q", "web-b", "2026-11-22T07:00:00Z"), hostile, broken))
 	for arguments, want := range map[string]string{
 		"":                     "p-2 q-1 p-1 q-2 q-3 q-4",
@@ -255,7 +280,7 @@ func TestHistoryPicksWhatIsAskedFor(t *testing.T) {
 		"restore ":            revisions,
 		"restore p-1 ":        ":4\n",
 		"history p ":          ":4\n",
-		"history ":            ":4\n", // this cluster knows no policies
+		"history ":            ":4\n", // this cluster has no policies
 	} {
 		if _, stdout, _ := runCommand(t, append([]string{"__complete"}, strings.Split(arguments, " ")...)...); stdout != want {
 			t.Errorf("%s: %q and not %q", arguments, stdout, want)

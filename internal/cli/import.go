@@ -60,7 +60,7 @@ Exit status: 0 done, 1 a bucket has rules that no policy can have, or none has a
 	flags := cmd.Flags()
 	flags.StringArrayVar(&options.buckets, "bucket", nil, "the `NAME` of a bucket, or a pattern with * for the buckets that there are; may be repeated")
 	flags.BoolVar(&options.all, "all", false, "all buckets that your credentials list")
-	addSingle(cmd, &options.fromFile, "from-file", "", "a `FILE` with the names of buckets, one a line, such as aws s3 ls prints; - for standard input",
+	addSingle(cmd, &options.fromFile, "from-file", "", "a `FILE` with the names of buckets, such as aws s3 ls prints; - for standard input",
 		"put the names into one file")
 	addSingle(cmd, &options.provider, "provider", "", "the `NAME` of the BucketProvider of the policies (default: "+v1alpha1.DefaultProviderName+")",
 		"run it for one provider after the other")

@@ -32,19 +32,19 @@ func (o *importOptions) names(cmd *cobra.Command) ([]string, error) {
 			return nil, err
 		}
 		number := 0
-		for line := range strings.Lines(string(data)) {
+		for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
 			number++
 			line, _, _ = strings.Cut(line, "#")
-			// aws s3 ls prints the time before the name.
 			words := strings.Fields(line)
-			if len(words) == 0 {
-				continue
+			if len(words) == 3 && listedDate.MatchString(words[0]) {
+				words = words[2:]
 			}
-			name := words[len(words)-1]
-			if err := checkImportName(name); err != nil {
-				return nil, &fileError{file: file, line: number, column: 1, problem: err.Error()}
+			for _, name := range words {
+				if err := checkImportName(name); err != nil {
+					return nil, &fileError{file: file, line: number, column: 1, problem: err.Error()}
+				}
+				names = append(names, name)
 			}
-			names = append(names, name)
 		}
 		if len(names) == 0 {
 			return nil, &fileError{file: file, problem: "there are no names of buckets in it"}
@@ -57,6 +57,9 @@ func (o *importOptions) names(cmd *cobra.Command) ([]string, error) {
 	}
 	return names, nil
 }
+
+// listedDate begins a line of aws s3 ls, which has a time and a name after it.
+var listedDate = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
 
 // importName is what a bucket of a policy can be called, with "*" for patterns.
 var importName = regexp.MustCompile(`^[A-Za-z0-9._*-]{1,255}$`)

@@ -92,6 +92,23 @@ func TestPatternsStandForNames(t *testing.T) {
 	}
 }
 
+func TestNamesOfBucketsAreReadAsTheAWSCommandPrintsThem(t *testing.T) {
+	for printed, want := range map[string]string{
+		"web-a\nweb-b # ours\n\n#web-c\n":                        "web-a web-b",
+		"\ufeffweb-a\r\nweb-b\r\n":                               "web-a web-b",
+		"2026-01-02 03:04:05 web-a\n2026-01-02 03:04:06 web-b\n": "web-a web-b",       // aws s3 ls
+		"web-a\tweb-b\tweb-c\n":                                  "web-a web-b web-c", // aws s3api list-buckets --query 'Buckets[].Name' --output text
+	} {
+		cmd := newImportCommand()
+		cmd.SetIn(strings.NewReader(printed))
+		cmd.SetContext(t.Context())
+		names, err := (&importOptions{fromFile: "-"}).names(cmd)
+		if got := strings.Join(names, " "); err != nil || got != want {
+			t.Errorf("%q: %v, %s", printed, err, got)
+		}
+	}
+}
+
 func TestPoliciesGetNamesOfTheirOwn(t *testing.T) {
 	long := strings.Repeat("a", 255)
 	var found []*importedBucket

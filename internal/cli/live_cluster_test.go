@@ -8,6 +8,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/bucketcors/bucketcors/api/v1alpha1"
+	"github.com/bucketcors/bucketcors/controllers"
+	"github.com/bucketcors/bucketcors/internal/bucket"
 )
 
 // startAPIServer starts an API server without any kinds, and has the kubeconfig of
@@ -55,6 +59,28 @@ func TestAClusterThatDoesNotAnswerAsItShouldIsNamed(t *testing.T) {
 			if status != exitCouldNot || stdout != "" || !strings.Contains(stderr, want) || strings.Contains(stderr, "not-shown") {
 				t.Errorf("%s: status %d, %q is missing in %s%s", arguments, status, want, stdout, stderr)
 			}
+		}
+	}
+}
+
+func TestASecretThatCannotSignIsNoErrorOfTheServer(t *testing.T) {
+	signing := liveProvider("https://s3.example")
+	signing.Spec.Credentials = &v1alpha1.ProviderCredentials{SecretRef: &v1alpha1.SecretReference{Name: "s3-keys"}}
+	c := fakeCluster(t, []string{"*v1.Secret"})
+	for want, provider := range map[string]*v1alpha1.BucketProvider{
+		"you may not get Secret s3-keys in namespace bucketcors-system": signing,
+		`BucketProvider "default" has no Secret`:                        liveProvider("https://s3.example"),
+	} {
+		in, err := (&liveFlags{providerCredentials: true}).serviceOf(t.Context(), c, provider)
+		policy := namingPolicy(func(p *v1alpha1.BucketCORSPolicy) {
+			p.Spec.Rules = []v1alpha1.CORSRule{{AllowedOrigins: []v1alpha1.CORSOrigin{"*"}, AllowedMethods: []v1alpha1.CORSMethod{"GET"}}}
+		})
+		target := diffTarget{policy: &policy, in: in, failure: err, location: bucket.Location{Name: "web-a"}}
+		among := controllers.Neighbours{Policies: []*v1alpha1.BucketCORSPolicy{&policy}, Providers: []*v1alpha1.BucketProvider{provider}, Labels: map[string]map[string]string{"team-a": {}}}
+		provider.Spec.Access = []v1alpha1.AccessGrant{{Namespaces: []v1alpha1.NamespacePattern{"*"}, Buckets: []v1alpha1.BucketPattern{"*"}}}
+		got := target.compare(t.Context(), newLiveClients(), among)
+		if got.state != diffUnknown || got.reason != v1alpha1.ReasonSecretNotFound || !strings.HasPrefix(got.message, want) {
+			t.Errorf("%s: %s, %s", got.state, got.reason, got.message)
 		}
 	}
 }

@@ -63,5 +63,6 @@ func (p *progress) end() {
 	if p.bar != nil {
 		_ = p.bar.Clear()
 		_ = p.bar.Exit()
+		p.bar = nil
 	}
 }

@@ -32,6 +32,10 @@ var errNo = errors.New("no")
 // errInterrupted is what a verb returns that somebody stopped, who knows it.
 var errInterrupted = errors.New("interrupted")
 
+// errLogged is what a verb returns that failed and has told so in its log, where one
+// that runs for long has its last word, too.
+var errLogged = errors.New("logged")
+
 // Run runs the command line and returns the exit status.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return runAs(ctx, programName(os.Args[0]), args, os.Stdin, stdout, stderr)
@@ -76,6 +80,8 @@ func runAs(ctx context.Context, name string, args []string, stdin io.Reader, std
 		return exitNo
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
+	case errors.Is(err, errLogged):
+		return exitCouldNot
 	default:
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 		return exitCouldNot
@@ -108,7 +114,8 @@ func newRootCommand() *cobra.Command {
 		Long: `bucketcors keeps the CORS configuration of S3 buckets equal to what
 BucketCORSPolicy objects in a Kubernetes cluster say, and knows how S3 answers
 by it: evaluate, lint and convert need no cluster and no bucket, probe asks live
-ones what a browser would, and diff and import read what is on them.
+ones what a browser would, diff and import read what is on them, and history and
+restore know what was there before.
 
 Exit status: 0 fine, 1 the answer is "no", 2 could not do it.`,
 		SilenceErrors: true,

@@ -183,11 +183,16 @@ func TestShadowsAreFoundQuickly(t *testing.T) {
 		"1,000 origins": benchmarkConfiguration(cors.MaxRules, "https://*.a%d-%d.co"),
 		"worst case":    worstCase(),
 	} {
-		start := time.Now()
-		cors.Shadows(c)
-		// It takes about a millisecond; the limit is for a machine that is busy.
-		if took := time.Since(start); took > time.Second {
-			t.Errorf("%s: %s", name, took)
+		// It takes about a millisecond. Of several times the shortest says how much there
+		// was to do, and the others how busy the machine was.
+		shortest := time.Hour
+		for range 5 {
+			start := time.Now()
+			cors.Shadows(c)
+			shortest = min(shortest, time.Since(start))
+		}
+		if shortest > time.Second {
+			t.Errorf("%s: %s", name, shortest)
 		}
 	}
 }

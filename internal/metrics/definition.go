@@ -87,14 +87,14 @@ func Definitions() []Definition {
 		Help: "Time of requests to S3 and STS, each attempt by itself, by operation and HTTP status or, without an answer, a word: timeout, canceled, unreachable, unreadable, limited.",
 		Use:  "`code=\"404\"` of `GetBucketCors` is a bucket without a configuration as often as one that does not exist: no error by itself. `503` and `429` are throttling; `limited` was not sent, because `requestsPerSecond` of the provider left no time for it.",
 		Buckets: []float64{
-			0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+			0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20,
 		},
 	}, {
 		Name: s3RateLimiterWait, Type: Histogram, Unit: "seconds",
 		Help: "Time that requestsPerSecond of a provider held back each request and preflight that it let through; 0 for those that passed at once.",
 		Use:  "When much of it is above a second, the provider has too many buckets for its `requestsPerSecond` and the drift check interval: raise either.",
 		Buckets: []float64{
-			0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+			0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20,
 		},
 	}, {
 		Name: buildInfo, Type: Gauge, Labels: []string{"version", "revision", "go_version"},

@@ -161,6 +161,26 @@ func TestTheCodesOfTheStorageAdapterAreForeseen(t *testing.T) {
 	expect(t, scrape(t, registry, "bucketcors_s3_request_duration_seconds"), want...)
 }
 
+// Above the last bound, a quantile is that bound, however long it took.
+func TestWhatTakesAsLongAsItMayIsWithinTheBuckets(t *testing.T) {
+	m, registry := registered(t)
+	const timeout = 15 * time.Second // of s3.Options
+	m.Request("GetBucketCors", s3.CodeTimeout, timeout+time.Millisecond)
+	m.Waited(timeout)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			buckets := metric.GetHistogram().GetBucket()
+			if total := metric.GetHistogram().GetSampleCount(); total > 0 && buckets[len(buckets)-1].GetCumulativeCount() != total {
+				t.Errorf("%s ends at %g seconds", family.GetName(), buckets[len(buckets)-1].GetUpperBound())
+			}
+		}
+	}
+}
+
 func TestTheNamesAreAsPrometheusAdvises(t *testing.T) {
 	m, registry := registered(t)
 	m.Request("GetBucketCors", "200", 0)

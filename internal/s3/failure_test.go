@@ -353,14 +353,6 @@ func TestConnectionsThatFailAreClassified(t *testing.T) {
 			}
 		}
 	}
-	refused := func(t *testing.T) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }()
-		return "http://" + l.Addr().String()
-	}
 	for name, tt := range map[string]struct {
 		endpoint func(*testing.T) string
 		timeout  time.Duration // 0 for one that is not reached
@@ -370,7 +362,7 @@ func TestConnectionsThatFailAreClassified(t *testing.T) {
 		reason   bucket.Reason
 		message  string
 	}{
-		"refused": {endpoint: refused,
+		"refused": {endpoint: func(*testing.T) string { return "http://127.0.0.1:1" },
 			fate: bucket.Transient, reason: bucket.Unreachable, message: "no connection: connection refused"},
 		"reset": {endpoint: func(t *testing.T) string {
 			return raw(t, afterRequest(func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }))
@@ -509,6 +501,7 @@ func TestTheLastAttemptDecides(t *testing.T) {
 }
 
 func TestAConnectionThatHangsLeavesTimeForAnother(t *testing.T) {
+	t.Parallel()
 	first := true
 	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if first {
@@ -518,7 +511,7 @@ func TestAConnectionThatHangsLeavesTimeForAnother(t *testing.T) {
 		}
 		okay().ServeHTTP(w, r)
 	}))
-	if err := do(t.Context(), open(t, quick(within(2*time.Second)), at(s.URL), bucket.Location{}), putCORS); err != nil {
+	if err := do(t.Context(), open(t, quick(within(8*time.Second)), at(s.URL), bucket.Location{}), putCORS); err != nil {
 		t.Error(err)
 	}
 }

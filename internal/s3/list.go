@@ -18,6 +18,10 @@ import (
 // See https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html.
 const bucketsAPage = 1000
 
+// maxPages is more than any account has. A server whose tokens go round in a circle
+// would be asked for ever.
+const maxPages = 1000
+
 // ListBuckets returns all buckets of the provider's credentials, each with its
 // region where the server tells it, in the order of the server. The error is a
 // *bucket.Error, as that of the methods of Bucket.
@@ -31,7 +35,7 @@ func (c *Clients) ListBuckets(ctx context.Context, p bucket.Provider) ([]bucket.
 	}
 	var found []bucket.Location
 	var token string
-	for {
+	for range maxPages {
 		page, err := client.listBuckets(ctx, token)
 		if err != nil {
 			return nil, err
@@ -45,6 +49,16 @@ func (c *Clients) ListBuckets(ctx context.Context, p bucket.Provider) ([]bucket.
 		}
 		token = next
 	}
+	return nil, &bucket.Error{Reason: bucket.ServerError, Fate: bucket.Refused, Message: client.listing() +
+		": the answer has no end: the server's continuation tokens go round in a circle; name the buckets instead"}
+}
+
+// listing is what is done, and where.
+func (c *client) listing() string {
+	if c.provider.Endpoint == "" {
+		return "list the buckets in AWS"
+	}
+	return "list the buckets at " + clean(c.provider.Endpoint)
 }
 
 // listBuckets returns one page; the first one without a token.
@@ -65,10 +79,6 @@ func (c *client) listBuckets(ctx context.Context, token string) (*awss3.ListBuck
 		return out, nil
 	}
 	f := c.failure(seen, err)
-	f.operation, f.region = listBuckets, region
-	f.where = "list the buckets in AWS"
-	if c.provider.Endpoint != "" {
-		f.where = "list the buckets at " + clean(c.provider.Endpoint)
-	}
+	f.operation, f.region, f.where = listBuckets, region, c.listing()
 	return nil, classify(f)
 }

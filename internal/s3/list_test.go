@@ -51,6 +51,21 @@ func TestBucketsAreListedPageByPage(t *testing.T) {
 	}
 }
 
+func TestAListWithoutAnEndEnds(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next := "a"
+		if r.URL.Query().Get("continuation-token") == next {
+			next = "b"
+		}
+		fmt.Fprint(w, listing(next, "web"))
+	}))
+	defer server.Close()
+	found, err := New(Options{}).ListBuckets(t.Context(), at(server.URL))
+	if e := failureOf(t, err); len(found) > 0 || !strings.Contains(e.Message, "list the buckets at "+server.URL+": the answer has no end") {
+		t.Errorf("%d buckets, %s", len(found), e.Message)
+	}
+}
+
 func TestAListThatFailsNamesTheRightAndThePlace(t *testing.T) {
 	for want, answer := range map[string]http.HandlerFunc{
 		"access denied (AccessDenied): the credentials need s3:ListAllMyBuckets": func(w http.ResponseWriter, _ *http.Request) {

@@ -270,11 +270,16 @@ func TestACallThatIsCancelledDoesNotTakeTheRoleFromOthers(t *testing.T) {
 }
 
 func TestARoleIsNotCountedByTheLimitOfTheService(t *testing.T) {
-	tokens, s := serve(t, fakeSTS(time.Hour)), serve(t, okay())
-	p := at(s.URL, assuming(tokens.URL), func(p *bucket.Provider) { p.RequestsPerSecond = 1 })
-	b := open(t, quick(within(500*time.Millisecond)), p, bucket.Location{})
-	if err := do(t.Context(), b, getCORS); err != nil {
+	tokens := serve(t, fakeSTS(time.Hour))
+	p := at("https://s3.internal", assuming(tokens.URL), func(p *bucket.Provider) { p.RequestsPerSecond = 1 })
+	c := quick(within(5 * time.Second))
+	open(t, c, p, bucket.Location{})
+	exhaust(t, c, p)
+	if err := c.Check(t.Context(), p); err != nil {
 		t.Error(err)
+	}
+	if n := len(tokens.received()); n != 1 {
+		t.Errorf("%d requests to STS, want 1", n)
 	}
 }
 
@@ -550,8 +555,8 @@ func TestRolesThatCannotBeAssumed(t *testing.T) {
 		"nobody there": {endpoint: func(*testing.T) string { return "http://127.0.0.1:1" },
 			fate: bucket.Transient, reason: bucket.Unreachable, message: "no connection: connection refused"},
 		"no answer": {endpoint: func(t *testing.T) string { return raw(t, hang) },
-			change: func(p *bucket.Provider) { p.Timeout = 400 * time.Millisecond },
-			fate:   bucket.Transient, reason: bucket.Timeout, message: "no answer in time (a call may take 200ms)"},
+			change: func(p *bucket.Provider) { p.Timeout = 2 * time.Second },
+			fate:   bucket.Transient, reason: bucket.Timeout, message: "no answer in time (a call may take 1s)"},
 		"an unknown authority": {
 			endpoint: func(t *testing.T) string { return serveTLS(t, fakeSTS(time.Hour)).URL },
 			fate:     bucket.Refused, reason: bucket.Unreachable,
@@ -725,12 +730,14 @@ func TestCheck(t *testing.T) {
 	})
 	t.Run("that is cancelled says so", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		tokens := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		checked := make(chan struct{})
+		tokens := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 			cancel()
-			<-r.Context().Done()
+			<-checked
 		}))
-		p := at("https://s3.internal", assuming(tokens.URL), func(p *bucket.Provider) { p.Timeout = 2 * time.Second })
-		if err := quick().Check(ctx, p); !errors.Is(err, context.Canceled) || failureOf(t, err).Fate != bucket.Transient {
+		err := quick().Check(ctx, at("https://s3.internal", assuming(tokens.URL)))
+		close(checked)
+		if !errors.Is(err, context.Canceled) || failureOf(t, err).Fate != bucket.Transient {
 			t.Errorf("%v", err)
 		}
 	})

@@ -117,7 +117,7 @@ func s3Answers(status int, code, message string) http.Handler {
 
 // quick returns Clients whose retries do not wait.
 func quick(options ...func(*Options)) *Clients {
-	o := Options{Version: "v1.2.3", Timeout: 10 * time.Second, MaxBackoff: time.Millisecond}
+	o := Options{Version: "v1.2.3", Timeout: time.Minute, MaxBackoff: time.Millisecond}
 	for _, set := range options {
 		set(&o)
 	}
@@ -128,6 +128,20 @@ func once(o *Options) { o.MaxAttempts = 1 }
 
 func within(d time.Duration) func(*Options) {
 	return func(o *Options) { o.Timeout = d }
+}
+
+// exhaust takes the tokens of a provider's limit beforehand, those of the next ten
+// seconds and more: however slow the machine is, there is none in the meantime.
+func exhaust(t *testing.T, c *Clients, p bucket.Provider) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	limiter := c.providers[p.Name].limiter
+	for range max(60, 10*p.RequestsPerSecond) {
+		if !limiter.Reserve().OK() {
+			t.Fatalf("there is no token at %v a second", limiter.Limit())
+		}
+	}
 }
 
 // at returns a provider for an endpoint.

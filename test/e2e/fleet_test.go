@@ -33,10 +33,12 @@ func TestAFleetOverTwoProvidersWithOneBucketMissingAndOneDenied(t *testing.T) {
 	west.gateway.answerFor(west.bucketName(denied), s3Error(http.StatusForbidden, "AccessDenied"))
 
 	west.apply(west.policyYAML("p", uploads, "", suffixes...))
-	east.apply(east.policyYAML("p", uploads, "", suffixes...))
+	east.apply(hourly(east.policyYAML("p", uploads, "", suffixes...)))
+	east.awaitReady("p")
+	east.expectCount(http.MethodGet, 30)
+	east.expectCount(http.MethodPut, 30)
 	message := west.awaitCondition(soon, "p", s3v1alpha1.ConditionSynced, metav1.ConditionFalse, s3v1alpha1.ReasonBucketNotFound)
 	west.expectContains(message, west.bucketName(missing), west.bucketName(denied), "s3:GetBucketCORS")
-	east.awaitReady("p")
 
 	status := west.policy("p").Status
 	if status.BucketSummary != "28/30" || len(status.Buckets) != 30 {
@@ -67,8 +69,6 @@ func TestAFleetOverTwoProvidersWithOneBucketMissingAndOneDenied(t *testing.T) {
 			west.expectLive(suffix, uploadsConfiguration())
 		}
 	}
-	east.expectCount(http.MethodGet, 30)
-	east.expectCount(http.MethodPut, 30)
 	for _, s := range []*scene{west, east} {
 		if most := s.gateway.mostAtOnce(); most > bucketsAtOnce {
 			t.Errorf("%s had %d requests at once", s.name, most)

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,7 +18,7 @@ func (s *scene) expectUntouched(suffix string, by cors.Configuration) {
 	s.Helper()
 	s.put(suffix, by)
 	before := len(s.gateway.all())
-	s.throughout(nextLook/3, func() error {
+	s.throughout(pastALook, func() error {
 		if after := s.gateway.all(); len(after) != before {
 			return fmt.Errorf("the server was asked: %v", after[before:])
 		}
@@ -124,7 +123,7 @@ func TestAGrantFollowsTheLabelsOfANamespace(t *testing.T) {
 	}
 	s.applyProvider(`[{namespaceSelector: {matchLabels: {cors: "yes"}}, buckets: ["*"]}]`)
 	// So that it is not the next look that finds the label.
-	s.apply(strings.Replace(s.policyYAML("p", uploads, "", "a"), "10s", "1h", 1))
+	s.apply(hourly(s.policyYAML("p", uploads, "", "a")))
 	s.awaitCondition(soon, "p", s3v1alpha1.ConditionAccepted, metav1.ConditionFalse, s3v1alpha1.ReasonNotPermitted)
 	if requests := s.gateway.all(); len(requests) > 0 {
 		t.Errorf("the server was asked: %v", requests)

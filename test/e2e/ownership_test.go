@@ -5,7 +5,6 @@ package e2e
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -58,7 +57,7 @@ func TestTheOldestPolicyOwnsABucketAndTheNextTakesOverWhenItGoes(t *testing.T) {
 	s.awaitReady("zz-first")
 	s.awaitOlderThanAllToCome("zz-first")
 	// So that it is not the next look that finds the bucket free.
-	s.apply(strings.Replace(s.policyYAML("aa-second", publicRead, "", "a"), "10s", "1h", 1))
+	s.apply(hourly(s.policyYAML("aa-second", publicRead, "", "a")))
 	message := s.awaitCondition(soon, "aa-second", s3v1alpha1.ConditionSynced, metav1.ConditionFalse, s3v1alpha1.ReasonConflicted)
 	s.expectContains(message, "owners/zz-first")
 	s.expectLive("a", uploadsConfiguration())

@@ -122,7 +122,7 @@ func TestAGrantOpensAndClosesBuckets(t *testing.T) {
 	s.expectLive("a", uploadsConfiguration())
 	s.put("a", foreignConfiguration())
 	before := len(s.gateway.all())
-	s.throughout(nextLook/3, func() error {
+	s.throughout(pastALook, func() error {
 		if after := len(s.gateway.all()); after != before {
 			return fmt.Errorf("%d requests after the grant was withdrawn", after-before)
 		}

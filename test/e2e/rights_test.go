@@ -45,7 +45,8 @@ func TestAnOperatorWithoutRightsSaysSoAndStopsWhenTold(t *testing.T) {
 	if err := errors.Join(said, operator.Stop()); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(told); took > 20*time.Second {
+	// An operator with work in progress has 30s.
+	if took := time.Since(told); took >= 30*time.Second {
 		t.Errorf("it took %s to stop", took)
 	}
 }

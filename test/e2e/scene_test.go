@@ -27,15 +27,21 @@ import (
 	"github.com/bucketcors/bucketcors/internal/s3"
 )
 
+// Nobody waits as long as this unless something is wrong: it is for a machine that
+// is ten times slower for half a minute.
 const (
-	// soon is for what has to happen at once, on a loaded machine.
-	soon = 30 * time.Second
-	// nextLook is for what has to happen at the next drift check, which is at
-	// most every 10s.
-	nextLook = 45 * time.Second
-	// settled is for what has to wait until a write has settled.
-	settled = 120 * time.Second
+	// soon is for what has to happen at once.
+	soon = 90 * time.Second
+	// nextLook is for what has to happen at the next drift check, which is every 10s
+	// at least.
+	nextLook = 2 * time.Minute
+	// settled is for what has to wait until a write has settled, which takes a minute.
+	settled = 4 * time.Minute
 )
+
+// pastALook is longer than the time between two drift checks, for what must not
+// happen.
+const pastALook = 15 * time.Second
 
 // scene is what one test has for itself: a namespace, a provider of the same
 // name that grants it every bucket, a gateway, and buckets of its own.
@@ -184,6 +190,12 @@ kind: BucketCORSPolicy
 metadata: {name: %s, namespace: %s}
 spec: {providerRef: {name: %s}, driftCheckInterval: 10s, buckets: [%s], rules: %s%s}
 `, name, s.name, s.name, strings.Join(references, ", "), rules, extra)
+}
+
+// hourly is a policy of which only what is told to the operator causes looks: what
+// it does can be counted, however late that is.
+func hourly(policyYAML string) string {
+	return strings.Replace(policyYAML, "driftCheckInterval: 10s", "driftCheckInterval: 1h", 1)
 }
 
 func (s *scene) apply(manifest string) {

@@ -7,9 +7,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	s3v1alpha1 "github.com/bucketcors/bucketcors/api/v1alpha1"
 )
@@ -79,6 +82,42 @@ func (s *scene) awaitUnverified(name, reason string) string {
 		s.Errorf("Synced is not True: %+v", conditions)
 	}
 	return message
+}
+
+// watchPolicies has the API server send every state of the policies of a scene, from
+// now on.
+func (s *scene) watchPolicies() watch.Interface {
+	s.Helper()
+	watcher, err := client.NewWithWatch(world.plane.Config, client.Options{Scheme: world.client.Scheme()})
+	if err != nil {
+		s.Fatal(err)
+	}
+	states, err := watcher.Watch(s.Context(), &s3v1alpha1.BucketCORSPolicyList{}, client.InNamespace(s.name))
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(states.Stop)
+	return states
+}
+
+// awaitState waits for a state of a policy which may be over by now.
+func (s *scene) awaitState(states watch.Interface, is func([]metav1.Condition) bool) {
+	s.Helper()
+	late := time.After(soon)
+	for {
+		select {
+		case event := <-states.ResultChan():
+			policy, ok := event.Object.(*s3v1alpha1.BucketCORSPolicy)
+			if !ok {
+				s.Fatalf("the watch says %+v", event)
+			}
+			if is(policy.Status.Conditions) {
+				return
+			}
+		case <-late:
+			s.Fatalf("not within %s", soon)
+		}
+	}
 }
 
 func TestEndpointsThatBreakCORSAreDiagnosedAndFineWhenRepaired(t *testing.T) {
@@ -165,10 +204,12 @@ func TestVerificationAtTheServiceItselfTakesNothingButSayingSo(t *testing.T) {
 		t.Errorf("Verified is there without being asked for: %+v", c)
 	}
 	s.expectCount(http.MethodOptions, 0)
-	s.apply(s.policyYAML("p", uploads, readerAndUploader+", verification: {preflight: Enabled}", "a"))
+	verified := s.policyYAML("p", uploads, readerAndUploader+", verification: {preflight: Enabled}", "a")
+	s.apply(hourly(verified))
 	s.awaitVerified("p")
 	// Those of the two expectations, and that of a stranger.
 	s.expectCount(http.MethodOptions, 3)
+	s.apply(verified)
 
 	// A server that lets in strangers, whatever the bucket says.
 	s.gateway.rewrite(openToAll)
@@ -230,15 +271,22 @@ func TestAnEndpointThatHangsDelaysNothingElse(t *testing.T) {
 	}))
 	t.Cleanup(func() { close(release) })
 	s.allow(e.address)
+	states := s.watchPolicies()
 	// This one writes.
 	s.put("a", foreignConfiguration())
 	s.apply(s.policyYAML("p", uploads, readerAndUploader+", "+verifiedAt(e.URL), "a"))
 	receive(s, asked, "a preflight at the endpoint")
 	// The status does not wait until the endpoint's time is up.
-	s.awaitCondition(soon, "p", s3v1alpha1.ConditionVerified, metav1.ConditionUnknown, s3v1alpha1.ReasonNotAsked)
-	if conditions := s.policy("p").Status.Conditions; !meta.IsStatusConditionTrue(conditions, s3v1alpha1.ConditionSynced) {
-		t.Errorf("Synced is not True while the endpoint hangs: %+v", conditions)
-	}
+	s.awaitState(states, func(conditions []metav1.Condition) bool {
+		verified := meta.FindStatusCondition(conditions, s3v1alpha1.ConditionVerified)
+		if verified == nil {
+			return false
+		}
+		if verified.Reason != s3v1alpha1.ReasonNotAsked || !meta.IsStatusConditionTrue(conditions, s3v1alpha1.ConditionSynced) {
+			t.Errorf("Synced is not True while the endpoint hangs: %+v", conditions)
+		}
+		return true
+	})
 	s.expectLive("a", uploadsConfiguration())
 	// So soon after a write it may be on its way.
 	message := s.awaitCondition(soon, "p", s3v1alpha1.ConditionVerified, metav1.ConditionUnknown, s3v1alpha1.ReasonSettling)
@@ -251,13 +299,13 @@ func TestAnEndpointThatHangsDelaysNothingElse(t *testing.T) {
 func TestEndpointsThatDoNotAnswerOrSendElsewhere(t *testing.T) {
 	t.Parallel()
 	s := newVerifiedScene(t, "verify-away")
-	closed, elsewhere, moved := closedPort(t), s.newEdge("a"), s.newEdge("a")
+	elsewhere, moved := s.newEdge("a"), s.newEdge("a")
 	moved.behave(redirectingTo(elsewhere.URL))
 	// The provider would allow where the redirect goes, too.
-	s.allow("127.0.0.1:"+portOf(t, closed), moved.address, elsewhere.address)
-	s.apply(s.policyYAML("p", uploads, readerAndUploader+", "+verifiedAt("http://"+closed), "a"))
+	s.allow(closedPort, moved.address, elsewhere.address)
+	s.apply(s.policyYAML("p", uploads, readerAndUploader+", "+verifiedAt("http://"+closedPort), "a"))
 	message := s.awaitUnverified("p", s3v1alpha1.ReasonEndpointUnreachable)
-	s.expectContains(message, "http://"+closed+": ", "the connection is refused")
+	s.expectContains(message, "http://"+closedPort+": ", "the connection is refused")
 
 	s.apply(s.policyYAML("p", uploads, readerAndUploader+", "+verifiedAt(moved.URL), "a"))
 	message = s.awaitUnverified("p", s3v1alpha1.ReasonPreflightMismatch)

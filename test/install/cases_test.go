@@ -220,7 +220,7 @@ metrics: {enabled: false}
 	},
 	"the webhook with an issuer of the cluster, and a certificate for the metrics": {
 		values: "{webhook: {enabled: true, certificates: CertManager, issuerRef: {kind: ClusterIssuer, name: internal}}, metrics: {certificateSecret: metrics-tls}}",
-		has:    []string{"Certificate/bucketcors-webhook: name: internal", "Deployment/bucketcors-manager: secretName: metrics-tls", "Deployment/bucketcors-manager: secretName: bucketcors-webhook-cert"},
+		has:    []string{"Certificate/bucketcors-webhook: name: internal", "Deployment/bucketcors-manager: secretName: metrics-tls", "Deployment/bucketcors-manager: secretName: bucketcors-webhook-tls"},
 		lacks:  []string{"Issuer/bucketcors-webhook"},
 	},
 	"the webhook with a Secret": {
@@ -342,6 +342,20 @@ func TestNamesFollowTheRelease(t *testing.T) {
 			if len(object.GetName()) > 63 {
 				t.Errorf("the name of %s is longer than a label can be", id)
 			}
+		}
+	}
+}
+
+func TestTheNotesSayWhatAnUninstallationTakesAway(t *testing.T) {
+	for values, says := range map[string]string{
+		"":                                    "The CRDs stay",
+		"crds: {keep: false}":                 "deletes the CRDs",
+		"crds: {install: false, keep: false}": "The CRDs stay",
+		"uninstall: {policies: Keep}":         "leaves every BucketCORSPolicy",
+		"fullnameOverride: storage-cors":      "kubectl -n " + namespace + " logs -f job/storage-cors-uninstall\n",
+	} {
+		if notes := mustRender(t, values, aCluster).notes; !strings.Contains(notes, says) {
+			t.Errorf("with %q, the notes do not say %q:\n%s", values, says, notes)
 		}
 	}
 }

@@ -19,12 +19,14 @@ var declined = map[string]map[string]string{
 		"container-resources":                           "there is no limit of CPU, so that a burst of policies is not throttled; memory has one",
 		"container-ephemeral-storage-request-and-limit": "the root filesystem is read-only, and nothing is written but the log",
 		"container-image-pull-policy":                   "the image of a version does not change, and a registry that is away is no reason not to start",
+		"container-security-context-user-group-id":      "the image has a user, and OpenShift takes none but its own from the namespace's range",
 		"deployment-has-host-podantiaffinity":           "the pods spread by topologySpreadConstraints",
 	},
 	"Job": {
 		"container-resources":                           "as the Deployment",
 		"container-ephemeral-storage-request-and-limit": "as the Deployment",
 		"container-image-pull-policy":                   "as the Deployment",
+		"container-security-context-user-group-id":      "as the Deployment",
 		"pod-networkpolicy":                             "it runs once, listens nowhere and talks to the API server alone",
 	},
 }

@@ -52,6 +52,8 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 		"two pods without leader election":            {"{replicaCount: 2, leaderElection: {enabled: false}}", "replicaCount: more than one pod needs leaderElection.enabled=true"},
 		"a ServiceAccount of somebody, without name":  {"serviceAccount: {create: false}", "serviceAccount.name: with serviceAccount.create=false, name"},
 		"a certificate in a Secret that has no name":  {"webhook: {enabled: true, certificates: Secret}", "webhook.secret: with webhook.certificates=Secret, name the Secret"},
+		"CRDs that go, and policies that stay":        {"{crds: {keep: false}, uninstall: {policies: Keep}}", "crds.keep: false needs uninstall.policies=Delete"},
+		"CRDs that go, and nobody to delete policies": {"{crds: {keep: false}, rbac: {create: false}}", "crds.keep: false needs uninstall.policies=Delete"},
 		"a certificate in a Secret, and no authority": {"webhook: {enabled: true, certificates: Secret, secret: x}", "webhook.caBundle: with webhook.certificates=Secret"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,4 +1,7 @@
-{{- /* What the restricted Pod Security Standard asks for, and no more rights than needed. */}}
+{{- /*
+What the restricted Pod Security Standard asks for, and no more rights than needed.
+No user: the image has one, and OpenShift gives each namespace its own.
+*/}}
 {{- define "bucketcors.podSecurityContext" -}}
 runAsNonRoot: true
 seccompProfile:
@@ -8,8 +11,6 @@ seccompProfile:
 {{- define "bucketcors.containerSecurityContext" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
-runAsUser: 65532
-runAsGroup: 65532
 capabilities:
   drop:
   - ALL
@@ -26,7 +27,7 @@ capabilities:
 {{- define "bucketcors.webhookSecret" -}}
 {{- with .Values.webhook }}
 {{- if not .enabled }}
-{{- else if eq .certificates "CertManager" }}{{ include "bucketcors.fullname" $ }}-webhook-cert
+{{- else if eq .certificates "CertManager" }}{{ include "bucketcors.fullname" $ }}-webhook-tls
 {{- else if eq .certificates "Secret" }}{{ required "webhook.secret: with webhook.certificates=Secret, name the Secret" .secret }}
 {{- end }}
 {{- end }}
