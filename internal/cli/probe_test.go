@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -86,15 +85,7 @@ func rulesOf(t *testing.T, text string) *cors.Policy {
 }
 
 // closedPort is the URL of a server that is not there.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return "http://" + listener.Addr().String()
-}
+const closedPort = "http://127.0.0.1:1"
 
 func TestProbeSaysWhatIsWrongWithTheCommandLine(t *testing.T) {
 	policy := write(t, "policy.yaml", probedPolicy)
@@ -392,7 +383,7 @@ func TestProbePrintsALineForEachAnswerAsJSON(t *testing.T) {
 }
 
 func TestProbeThatReachesNothingCouldNotTell(t *testing.T) {
-	gone := closedPort(t)
+	gone := closedPort
 	file := write(t, "policy.yaml", probedPolicy)
 	status, stdout, stderr := runCommand(t, "probe", "-f", file, "--endpoint", gone)
 	if _, stdout, _ := runCommand(t, "probe", "--url", gone, "--origin", "https://app.example.com", "--method", "GET"); !strings.HasSuffix(stdout, "\n\nno answer\n") {
@@ -423,7 +414,7 @@ func TestProbeNeverShowsTheQueryOfAURL(t *testing.T) {
 		fmt.Fprintf(w, "<Error><Code>TemporaryRedirect</Code><Message>%s</Message><Endpoint>%[1]s</Endpoint></Error>", r.URL.RawQuery)
 	}))
 	defer echo.Close()
-	for _, server := range []string{echo.URL, closedPort(t)} {
+	for _, server := range []string{echo.URL, closedPort} {
 		for _, output := range []string{"text", "json"} {
 			_, stdout, stderr := runCommand(t, "probe", "--url", server+"/k?X-Amz-Algorithm=AWS4&X-Amz-Credential=a%2Fb%2Fc%2Fd%2Fe&X-Amz-Signature="+secret,
 				"--origin", "https://app.example.com", "--method", "GET", "-o", output)

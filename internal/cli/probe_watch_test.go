@@ -174,7 +174,7 @@ func TestThePageShowsWhatProbeWatchPrints(t *testing.T) {
 
 // What is out of reach may come back.
 func TestProbeWatchGoesOnWhereNothingIsReached(t *testing.T) {
-	w := startWatch(t, "-f", write(t, "policy.yaml", probedPolicy), "--endpoint", closedPort(t), "--bucket", "web-a")
+	w := startWatch(t, "-f", write(t, "policy.yaml", probedPolicy), "--endpoint", closedPort, "--bucket", "web-a")
 	for !strings.HasPrefix(line(t, w.stdout), "1 preflight: 1 Unreachable") {
 		continue
 	}
