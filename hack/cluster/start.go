@@ -122,7 +122,7 @@ func writeUsage(c *cluster.Cluster, assets localenv.Assets, image string) error 
 		line("make bin/tools/helm   # there is no helm on this machine: this builds it")
 	}
 	tag := image[strings.LastIndex(image, ":")+1:]
-	line("helm install bucketcors charts/bucketcors -n bucketcors-system --create-namespace --set image.tag=%s --wait", tag)
+	line("helm install bucketcors charts/bucketcors -n bucketcors-system --create-namespace --set-string image.tag=%s --wait", tag)
 	line("kubectl apply -f %s   # the S3 server as a provider, and a policy for the bucket %s", manifestFile, tryBucket)
 	line("kubectl get bcp -n team-a -w")
 	line("")
