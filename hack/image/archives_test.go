@@ -151,7 +151,7 @@ func TestArgumentsThatMakeNoSense(t *testing.T) {
 		err  string
 	}{
 		{name: "no command", err: "usage"},
-		{name: "an unknown command", args: []string{"push"}, err: `no command "push"`},
+		{name: "an unknown command", args: []string{"deploy"}, err: `no command "deploy"`},
 		{name: "no version", args: []string{"image", "-platforms", "linux/amd64", "-out", "x"}, err: "-version"},
 		{name: "a platform without an architecture", args: []string{"image", "-version", "v1.0.0", "-platforms", "linux", "-out", "x", "-repository", "registry.example/a"}, err: "linux/arm64"},
 		{name: "an image for a platform without containers", args: []string{
@@ -163,6 +163,8 @@ func TestArgumentsThatMakeNoSense(t *testing.T) {
 		{name: "a base that is no name", args: []string{
 			"image", "-version", "v1.0.0", "-platforms", "linux/" + runtime.GOARCH, "-out", "x", "-repository", "registry.example/a", "-base", "A B",
 		}, err: "base image"},
+		{name: "nowhere to publish", args: []string{"publish", "-version", "v1.0.0", "-out", "x", "-repository", "registry.example/a"}, err: "-charts"},
+		{name: "notes of no version", args: []string{"notes"}, err: "-version"},
 		{name: "checksums of no directory", args: []string{"checksums"}, err: "checksums"},
 	}
 	root := product(t).root

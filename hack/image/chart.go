@@ -24,13 +24,13 @@ var (
 // built: the chart's without the v. helm package itself would give each file the time
 // of the checkout.
 func buildChart(from source, dir string, stdout io.Writer) error {
-	if !semantic.MatchString(from.version) {
-		return fmt.Errorf("a chart cannot have the version %s: it has to be like v1.2.3 or v1.2.3-rc.1", from.version)
+	version, err := chartVersionOf(from.version)
+	if err != nil {
+		return err
 	}
-	version := strings.TrimPrefix(from.version, "v")
 	chart := filepath.Join(from.root, "charts", program)
 	var entries []entry
-	err := walkFiles(os.DirFS(chart), func(name string, _ int64, content io.Reader) error {
+	err = walkFiles(os.DirFS(chart), func(name string, _ int64, content io.Reader) error {
 		data, err := io.ReadAll(content)
 		if err != nil {
 			return err
@@ -55,10 +55,20 @@ func buildChart(from source, dir string, stdout io.Writer) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	written := filepath.Join(dir, program+"-"+version+".tgz")
+	written := filepath.Join(dir, chartFile(version))
 	if err := os.WriteFile(written, packed, 0o644); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(stdout, written)
 	return err
 }
+
+// chartVersionOf is the version that the chart of a release has.
+func chartVersionOf(version string) (string, error) {
+	if !semantic.MatchString(version) {
+		return "", fmt.Errorf("a chart cannot have the version %s: it has to be like v1.2.3 or v1.2.3-rc.1", version)
+	}
+	return strings.TrimPrefix(version, "v"), nil
+}
+
+func chartFile(version string) string { return program + "-" + version + ".tgz" }

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"crypto/x509"
+	"debug/buildinfo"
 	"io"
 	"log"
 	"maps"
@@ -117,6 +118,39 @@ func TestTheSameCommitGivesTheSameFilesElsewhere(t *testing.T) {
 		if !bytes.Equal(read(t, one+suffix), read(t, two+suffix)) {
 			t.Errorf("image%s is not the same elsewhere", suffix)
 		}
+	}
+}
+
+// go build takes the version of the main module from tags, and commits after them.
+func TestTagsOfACheckoutDoNotCount(t *testing.T) {
+	programOf := func(from source) []byte {
+		file := filepath.Join(t.TempDir(), "bucketcors")
+		if err := compile(t.Context(), from, from.platforms[0], file); err != nil {
+			t.Fatal(err)
+		}
+		info, err := buildinfo.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Main.Version != from.version {
+			t.Errorf("the program knows its version as %s; want %s", info.Main.Version, from.version)
+		}
+		return read(t, file)
+	}
+	from := product(t)
+	untagged := programOf(from)
+	for _, tag := range []string{"v1.2.2", from.version, "v1.3.0"} {
+		if _, err := git(t.Context(), from.root, "update-ref", "refs/tags/"+tag, "HEAD"); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(programOf(from), untagged) {
+			t.Errorf("with the tag %s the program is another one", tag)
+		}
+	}
+	write(t, filepath.Join(from.root, ".git", "info", "exclude"), "notes.txt\n")
+	write(t, filepath.Join(from.root, "notes.txt"), "")
+	if !bytes.Equal(programOf(from), untagged) {
+		t.Error("with a file that this checkout ignores the program is another one")
 	}
 }
 

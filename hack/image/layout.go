@@ -21,7 +21,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-const spdxJSON = "application/spdx+json"
+const (
+	spdxJSON = "application/spdx+json"
+
+	// annotationName is where containerd looks for the whole name of an image in a layout.
+	annotationName = "io.containerd.image.name"
+)
 
 // writeImage writes dir as an OCI layout, dir.tar to import and, for each platform,
 // dir-os-arch.spdx.json. What was there under these names is replaced.
@@ -35,7 +40,7 @@ func writeImage(tag name.Tag, images []platformImage, from source, dir string) (
 	}
 	// containerd takes the whole name from the first, and so does what docker save writes.
 	named := layout.WithAnnotations(map[string]string{
-		"io.containerd.image.name":          tag.Name(),
+		annotationName:                      tag.Name(),
 		"org.opencontainers.image.ref.name": tag.TagStr(),
 	})
 	var digest v1.Hash
@@ -109,23 +114,28 @@ func attachSBOM(to layout.Path, image platformImage) error {
 	if err != nil {
 		return err
 	}
-	manifest, err := json.Marshal(v1.Manifest{
-		SchemaVersion: 2,
-		MediaType:     types.OCIManifestSchema1,
-		ArtifactType:  spdxJSON,
-		Config:        config,
-		Layers:        []v1.Descriptor{sbom},
-		Subject:       &v1.Descriptor{MediaType: mediaType, Digest: digest, Size: size},
+	_, err = appendManifest(to, v1.Manifest{
+		ArtifactType: spdxJSON,
+		Config:       config,
+		Layers:       []v1.Descriptor{sbom},
+		Subject:      &v1.Descriptor{MediaType: mediaType, Digest: digest, Size: size},
 	})
+	return err
+}
+
+// appendManifest adds a manifest whose blobs are in the layout.
+func appendManifest(to layout.Path, manifest v1.Manifest) (v1.Descriptor, error) {
+	manifest.SchemaVersion, manifest.MediaType = 2, types.OCIManifestSchema1
+	data, err := json.Marshal(manifest)
 	if err != nil {
-		return err
+		return v1.Descriptor{}, err
 	}
-	descriptor, err := writeBlob(to, types.OCIManifestSchema1, manifest)
+	descriptor, err := writeBlob(to, types.OCIManifestSchema1, data)
 	if err != nil {
-		return err
+		return v1.Descriptor{}, err
 	}
-	descriptor.ArtifactType = spdxJSON
-	return to.AppendDescriptor(descriptor)
+	descriptor.ArtifactType = manifest.ArtifactType
+	return descriptor, to.AppendDescriptor(descriptor)
 }
 
 func writeBlob(to layout.Path, mediaType types.MediaType, data []byte) (v1.Descriptor, error) {

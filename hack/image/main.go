@@ -16,7 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-const usage = "usage: image image|archives|chart|checksums [flags]; -h after the command lists them"
+const usage = "usage: image image|archives|chart|checksums|publish|notes [flags]; -h after the command lists them"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -36,8 +36,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	dir := flags.String("C", ".", "root of the checkout")
 	version := flags.String("version", "", "version to stamp; also the tag of the image")
 	platforms := flags.String("platforms", "", "os/arch, separated by commas")
-	out := flags.String("out", "", "directory to write; a relative path begins at the root of the checkout")
+	out := flags.String("out", "", "directory to write, or to publish from; a relative path begins at the root of the checkout")
 	repository := flags.String("repository", "", "name of the image, without a tag")
+	charts := flags.String("charts", "", "what the chart is published in: the chart's name is added")
 	base := flags.String("base", "", "image to build on, from a registry; empty: certificates and a user, nothing else")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -60,6 +61,21 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	case "checksums":
 		needed = []string{"out"}
 		build = func(_ source, out string) error { return writeChecksums(out) }
+	case "publish":
+		needed = []string{"version", "repository", "charts", "out"}
+		build = func(from source, out string) error {
+			return publish(ctx, from.version, publishOptions{repository: *repository, charts: *charts, dist: out}, stdout)
+		}
+	case "notes":
+		needed = []string{"version"}
+		build = func(from source, _ string) error {
+			notes, err := changelogOf(from.root, from.version)
+			if err != nil {
+				return err
+			}
+			_, err = io.WriteString(stdout, notes)
+			return err
+		}
 	default:
 		return fmt.Errorf("there is no command %q; %s", args[0], usage)
 	}

@@ -3,6 +3,8 @@
 DIST ?= dist
 IMAGE ?= ghcr.io/bucketcors/bucketcors
 IMAGE_DIR ?= $(DIST)/image
+# What the chart is published in: the chart's name is added.
+CHARTS ?= $(patsubst %/,%,$(dir $(IMAGE)))/charts
 PLATFORMS ?= linux/$(shell go env GOARCH)
 
 # What a release has.
@@ -38,7 +40,15 @@ dist: ## Build all files of a release into dist/ (VERSION=v1.2.3)
 
 .PHONY: release
 release: ## Check that VERSION can be released, build it, and print how to publish it: nothing is pushed
-	@hack/image/release.sh '$(VERSION)' '$(IMAGE)' '$(DIST)'
+	@TAGGED='$(TAGGED)' hack/image/release.sh '$(VERSION)' '$(IMAGE)' '$(DIST)'
+
+.PHONY: publish
+publish: ## Push the image, its SBOMs and the chart from dist/, with the login of docker or podman (VERSION=, IMAGE=, CHARTS=)
+	@$(BUILD_RELEASE) publish -C '$(CURDIR)' -version '$(VERSION)' -repository '$(IMAGE)' -charts '$(CHARTS)' -out '$(DIST)'
+
+.PHONY: release-notes
+release-notes: ## Print what CHANGELOG.md says about VERSION
+	@$(BUILD_RELEASE) notes -C '$(CURDIR)' -version '$(VERSION)'
 
 .PHONY: test-image
 test-image: ## Build the image twice, in two places: the same digest; and run it (compiles all from nothing, once)

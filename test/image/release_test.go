@@ -25,6 +25,7 @@ func TestOnlyWhatIsReadyIsReleased(t *testing.T) {
 	tests := []struct {
 		name    string
 		version string
+		tagged  bool // as the workflow calls it
 		spoil   func(t *testing.T, checkout string)
 		failed  []string
 	}{
@@ -39,6 +40,23 @@ func TestOnlyWhatIsReadyIsReleased(t *testing.T) {
 		{name: "the tag is there", spoil: func(t *testing.T, checkout string) {
 			git(t, checkout, "tag", "v9.8.7")
 		}, failed: []string{"there is no tag v9.8.7"}},
+		{name: "all is ready, and tagged", tagged: true, spoil: func(t *testing.T, checkout string) {
+			git(t, checkout, "tag", "--annotate", "v9.8.7", "--message=x")
+			git(t, checkout, "commit", "--quiet", "--allow-empty", "--message=next")
+			git(t, checkout, "push", "--quiet", "origin", "main")
+			git(t, checkout, "switch", "--quiet", "--detach", "v9.8.7")
+		}},
+		{name: "it should be tagged, and is not", tagged: true, failed: []string{"the commit has the tag v9.8.7"}},
+		{name: "the tag is of another commit", tagged: true, spoil: func(t *testing.T, checkout string) {
+			git(t, checkout, "tag", "v9.8.7")
+			git(t, checkout, "commit", "--quiet", "--allow-empty", "--message=x")
+			git(t, checkout, "push", "--quiet", "origin", "main")
+		}, failed: []string{"the commit has the tag v9.8.7"}},
+		{name: "the tag is of a commit that nobody reviewed", tagged: true, spoil: func(t *testing.T, checkout string) {
+			git(t, checkout, "commit", "--quiet", "--allow-empty", "--message=x")
+			git(t, checkout, "tag", "v9.8.7")
+			git(t, checkout, "switch", "--quiet", "--detach", "v9.8.7")
+		}, failed: []string{"the commit is one of main at origin"}},
 		{name: "the tag is at origin", spoil: func(t *testing.T, checkout string) {
 			git(t, checkout, "push", "--quiet", "origin", "HEAD:refs/tags/v9.8.7")
 		}, failed: []string{"origin has no tag v9.8.7"}},
@@ -67,7 +85,10 @@ func TestOnlyWhatIsReadyIsReleased(t *testing.T) {
 			}
 			cmd := exec.CommandContext(t.Context(), "hack/image/release.sh", version, "registry.example/bucketcors", "dist")
 			cmd.Dir = checkout
-			cmd.Env = append(os.Environ(), "PATH="+tools+string(os.PathListSeparator)+os.Getenv("PATH"))
+			cmd.Env = append(os.Environ(), "TAGGED=", "PATH="+tools+string(os.PathListSeparator)+os.Getenv("PATH"))
+			if test.tagged {
+				cmd.Env = append(cmd.Env, "TAGGED=1")
+			}
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			out, err := cmd.Output()
@@ -91,8 +112,15 @@ func TestOnlyWhatIsReadyIsReleased(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, stderr.Bytes())
 			}
+			if test.tagged {
+				if strings.Contains(string(out), "git tag") || !strings.Contains(string(out), "registry.example/bucketcors:v9.8.7@sha256:abc") {
+					t.Errorf("it printed what a person does, or not what was built:\n%s", out)
+				}
+				return
+			}
 			for _, want := range []string{
 				"git tag --annotate v9.8.7 --message 'bucketcors v9.8.7' " + strings.TrimSpace(git(t, checkout, "rev-parse", "HEAD")),
+				"make publish VERSION=v9.8.7 IMAGE=registry.example/bucketcors DIST=dist",
 				"cosign sign registry.example/bucketcors@sha256:abc",
 				"Nothing was pushed.",
 			} {
@@ -124,6 +152,7 @@ func releasable(t *testing.T) string {
 	git(t, origin, "init", "--quiet", "--initial-branch=main")
 	git(t, origin, "add", "--all")
 	git(t, origin, "commit", "--quiet", "--message=x")
+	git(t, origin, "config", "receive.denyCurrentBranch", "ignore")
 	return clone(t, origin, "checkout")
 }
 
