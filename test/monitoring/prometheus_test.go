@@ -98,7 +98,9 @@ func freeAddress(t *testing.T) string {
 	for range 20 {
 		listener, err := config.Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000)))
 		if err == nil {
-			defer listener.Close()
+			err = listener.Close()
+		}
+		if err == nil {
 			return listener.Addr().String()
 		}
 		errs = append(errs, err)
