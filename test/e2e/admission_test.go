@@ -690,7 +690,7 @@ func TestCertManagerTakesThePlaceOfTheRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"cert-manager.io/inject-ca-from: bucketcors-system/bucketcors-webhook", "- --webhook-cert-dir=/etc/bucketcors/webhook", "mountPath: /etc/bucketcors/webhook", "secretName: bucketcors-webhook-cert"} {
+	for _, want := range []string{"cert-manager.io/inject-ca-from: bucketcors-system/bucketcors-webhook", "- --webhook-cert-dir=/etc/bucketcors/webhook", "mountPath: /etc/bucketcors/webhook", "secretName: bucketcors-webhook-tls"} {
 		if !strings.Contains(rendered, want) {
 			t.Errorf("%q is missing", want)
 		}
