@@ -249,7 +249,7 @@ func s3Client(server *S3Server, accessKeyID, secretAccessKey string) *s3.Client 
 }
 
 func TestS3ServerRunsWhereItIsTold(t *testing.T) {
-	address, err := freeAddress()
+	address, err := FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -135,7 +134,7 @@ func (s *S3Server) start(ctx context.Context) error {
 	address := s.address
 	if address == "" {
 		var err error
-		if address, err = freeAddress(); err != nil {
+		if address, err = FreeAddress(); err != nil {
 			return err
 		}
 	}
@@ -196,15 +195,6 @@ func (s *S3Server) awaitHealth(ctx context.Context, path string) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-}
-
-// freeAddress returns an address of this machine that nothing listens on now.
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
 }
 
 // Stop ends the server, waits for it and removes the state directory if it is a temporary one. It is safe to call twice.

@@ -82,16 +82,12 @@ func newGuardedCluster(t *testing.T) *guardedCluster {
 // start starts an operator on free ports.
 func (c *guardedCluster) start(arguments ...string) *replica {
 	c.Helper()
-	addresses, serving, err := serveOnFreePorts(c.Context())
+	addresses, serving, err := serveOnFreePorts()
 	if err != nil {
 		c.Fatal(err)
 	}
-	free, err := listenLow(c.Context())
+	webhook, err := localenv.FreeAddress()
 	if err != nil {
-		c.Fatal(err)
-	}
-	webhook := free.Addr().String()
-	if err := free.Close(); err != nil {
 		c.Fatal(err)
 	}
 	operator, err := localenv.StartOperator(c.Context(), localenv.OperatorOptions{

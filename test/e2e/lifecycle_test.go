@@ -31,7 +31,7 @@ func TestOnlyTheHolderOfTheLeaseWorks(t *testing.T) {
 	s.awaitReady("p")
 	s.awaitServed(world.addresses.metrics, "/metrics", `controller_runtime_reconcile_total{controller="bucketcorspolicy",result="success"}`)
 
-	where, arguments, err := serveOnFreePorts(t.Context())
+	where, arguments, err := serveOnFreePorts()
 	if err != nil {
 		t.Fatal(err)
 	}

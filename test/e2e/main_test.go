@@ -7,8 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -102,7 +100,7 @@ func setUp(ctx context.Context) error {
 // startOperator runs the operator as its own ServiceAccount. Its log goes to
 // one file, however often it is started.
 func startOperator(ctx context.Context) error {
-	addresses, arguments, err := serveOnFreePorts(ctx)
+	addresses, arguments, err := serveOnFreePorts()
 	if err != nil {
 		return err
 	}
@@ -126,35 +124,17 @@ type addresses struct {
 
 // serveOnFreePorts chooses addresses, and the arguments that make an operator
 // serve there.
-func serveOnFreePorts(ctx context.Context) (addresses, []string, error) {
-	health, err := listenLow(ctx)
+func serveOnFreePorts() (addresses, []string, error) {
+	health, err := localenv.FreeAddress()
 	if err != nil {
 		return addresses{}, nil, err
 	}
-	defer health.Close() // when both are known, so that they differ
-	metrics, err := listenLow(ctx)
+	metrics, err := localenv.FreeAddress()
 	if err != nil {
 		return addresses{}, nil, err
 	}
-	defer metrics.Close()
-	free := addresses{health: health.Addr().String(), metrics: metrics.Addr().String()}
+	free := addresses{health: health, metrics: metrics}
 	return free, []string{"--health-probe-bind-address=" + free.health, "--metrics-bind-address=" + free.metrics}, nil
-}
-
-// listenLow takes a port below those that systems give to whoever asks for any. The
-// servers and connections of other tests are there, and one of them would now and
-// then have the port before the program does that it is given to.
-func listenLow(ctx context.Context) (net.Listener, error) {
-	var listen net.ListenConfig
-	var errs []error
-	for range 20 {
-		listener, err := listen.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000)))
-		if err == nil {
-			return listener, nil
-		}
-		errs = append(errs, err)
-	}
-	return nil, errors.Join(errs...)
 }
 
 // secrets are strings that must not be in the operator's log.

@@ -157,7 +157,7 @@ func TestMetricsAreServedOverTLSToThoseWhoMayReadThem(t *testing.T) {
 
 	certificates := newMountedCertificate(t)
 	first := certificates.issue(t)
-	where, arguments, err := serveOnFreePorts(t.Context())
+	where, arguments, err := serveOnFreePorts()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,11 +211,11 @@ func TestProfilesAreServedToThoseWhoAskForThem(t *testing.T) {
 	t.Parallel()
 	s := newBareScene(t, "profiled")
 	// The address of the metrics of another is as free as any.
-	free, _, err := serveOnFreePorts(t.Context())
+	free, _, err := serveOnFreePorts()
 	if err != nil {
 		t.Fatal(err)
 	}
-	where, arguments, err := serveOnFreePorts(t.Context())
+	where, arguments, err := serveOnFreePorts()
 	if err != nil {
 		t.Fatal(err)
 	}

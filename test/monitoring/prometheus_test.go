@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,6 +21,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/bucketcors/bucketcors/internal/localenv"
 )
 
 // prometheus is one that runs for a test.
@@ -91,22 +91,11 @@ scrape_configs:
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	// Below the ports that systems give to whoever asks for any: one of those would be
-	// somebody's by the time that the program takes it.
-	var config net.ListenConfig
-	var errs []error
-	for range 20 {
-		listener, err := config.Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000)))
-		if err == nil {
-			err = listener.Close()
-		}
-		if err == nil {
-			return listener.Addr().String()
-		}
-		errs = append(errs, err)
+	address, err := localenv.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal(errors.Join(errs...))
-	return ""
+	return address
 }
 
 func (p prometheus) get(ctx context.Context, path string, parameters url.Values) ([]byte, error) {
